@@ -1,0 +1,120 @@
+"""Files to programs: the interpreter and the knowledge about libraries, brought together.
+
+Takes a root file, executes it and what it reaches, enters what nothing calls, and judges what was seen.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+
+import libcst
+
+from modelint.documents import Script
+from modelint.facts import Program, Settings
+from modelint.frameworks.events import Event
+from modelint.frameworks.library import Frameworks
+from modelint.frameworks.lowering import lower
+from modelint.program.frames import Arguments, Frame, ModuleState
+from modelint.program.imports import Importer
+from modelint.program.interpreter import Interpreter
+from modelint.program.sources import Sources
+from modelint.program.store import Store
+from modelint.program.values import Class, Const, Function, Instance
+
+STEPS_PER_ROOT = 3_000
+STEPS_PER_LINE = 40
+MOST_MODULES = 400
+"""Modules kept in memory; beyond that the run begins anew with the next root."""
+
+RECURSION_LIMIT = 12_000
+
+
+class Analysis:
+    """Analyses root files one after the other; imported modules are executed once for all of them."""
+
+    def __init__(self, sources: Sources, settings: Callable[[str], Settings]) -> None:
+        self.sources = sources
+        self.settings = settings
+        self.library = Frameworks()
+        self._begin()
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION_LIMIT))
+
+    def _begin(self) -> None:
+        self.importer = Importer(self.sources, self.library)
+        self.store = Store()
+
+    def program(self, path: str) -> Program:
+        """The facts of a root file and of all first-party files it reaches. An unreadable file has none."""
+        script = self.sources.script(path)
+        settings = self.settings(path)
+        if not isinstance(script, Script):
+            return Program(path, (), settings)
+        if len(self.importer.modules) > MOST_MODULES:
+            self._begin()
+        steps = STEPS_PER_ROOT + STEPS_PER_LINE * script.text.count("\n")
+        interpreter = Interpreter(self.library, self.importer, self.store, steps)
+        self.store.push()
+        try:
+            return self._run(interpreter, script, settings)
+        finally:
+            del self.store.layers[1:]
+
+    def _run(self, interpreter: Interpreter, script: Script, settings: Settings) -> Program:
+        frame = Frame.of_module()
+        module = ModuleState("__main__", script.path, script, frame, is_root=True)
+        frame.module = module
+        interpreter.stack.append(frame)
+        interpreter.store.set(frame.identity, "__name__", Const("__main__"))
+        interpreter.store.set(frame.identity, "__file__", Const(script.path))
+        interpreter.execute(script.module.body, frame)
+        steps = interpreter.steps_left
+        enter_the_rest(interpreter, module, steps)
+        reached = list(reachable(module))
+        imported = [event for state in reached for event in state.events if isinstance(event, Event)]
+        own = [event for event in interpreter.events if isinstance(event, Event)]
+        events = sorted((*imported, *own), key=lambda event: event.order)
+        interpreter.events = events  # type: ignore[assignment]  # forward passes executed below add to them
+        return lower(interpreter, events, [module, *reached], script.path, settings)
+
+
+def reachable(root: ModuleState) -> Iterator[ModuleState]:
+    """The modules that a module imports, directly or not, in the order of import."""
+    seen = {root.path}
+    stack = list(reversed(root.imports))
+    while stack:
+        state = stack.pop()
+        if state.path not in seen:
+            seen.add(state.path)
+            yield state
+            stack.extend(reversed(state.imports))
+
+
+def enter_the_rest(interpreter: Interpreter, module: ModuleState, steps: int) -> None:
+    """Make an instance of every class nothing instantiates, and enter every function nothing calls."""
+    done = 0
+    while done < len(module.definitions):
+        definition = module.definitions[done]
+        done += 1
+        if isinstance(definition, Class):
+            interpreter.steps_left = max(interpreter.steps_left, steps // 4)
+            if definition.identity not in interpreter.instances:
+                make_unknown(interpreter, definition)
+    for function in list(module.definitions):
+        if not isinstance(function, Function) or function.node in interpreter.entered:
+            continue
+        interpreter.steps_left = max(interpreter.steps_left, steps // 4)
+        instance = interpreter.instances.get(function.owner.identity) if function.owner is not None else None
+        if interpreter.library.enter_root(interpreter, function, instance):
+            interpreter.enter_unknown(function, instance)
+
+
+def make_unknown(interpreter: Interpreter, cls: Class) -> None:
+    """An instance of a class, made with unknown arguments."""
+    instance = Instance(cls, None, None)
+    interpreter.instances[cls.identity] = instance
+    initializer = interpreter.class_attribute(cls, "__init__")
+    if isinstance(initializer, Function):
+        interpreter.enter_unknown(initializer, instance)
+    node = cls.node if isinstance(cls.node, libcst.CSTNode) else libcst.Name("_")
+    interpreter.library.instantiated(interpreter, instance, Arguments((), {}, node, interpreter.stack[-1], extra=True))

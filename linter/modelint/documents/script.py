@@ -1,0 +1,319 @@
+"""Python source: decoding, parsing, and places in it.
+
+Takes the bytes of a file, gives a ``Script`` or an ``Unreadable`` that says where and why it cannot be read. Reading
+never raises. Positions are not computed when parsing, for that costs twice the parse: a ``Site`` names a node, and
+the first one asked for its place has the positions of all sites of its script computed in one pass.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import threading
+import tokenize
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import libcst
+from libcst._nodes.internal import CodegenState
+
+from modelint.finding import Place, Span
+
+LARGEST_SOURCE = 4_000_000
+"""Bytes of source that are still parsed; the tree takes about a hundred times as much memory."""
+
+
+LONG_LINE = 1_500
+"""Characters; only a file with a longer line is measured for nesting."""
+
+DEEPEST = 1_000
+"""Levels of syntax tree that are still examined."""
+
+STACK_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file that could not be read: where in it, and why."""
+
+    path: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+
+    @property
+    def place(self) -> Place:
+        """The place of the error; the whole file where it has none."""
+        if self.line is None:
+            return Place(self.path)
+        column = self.column or 1
+        return Place(self.path, Span(self.line, column, self.line, column + 1))
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Script:
+    """A parsed Python file."""
+
+    path: str
+    text: str
+    module: libcst.Module
+    _wanted: set[libcst.CSTNode] = field(default_factory=set)
+    _spans: dict[libcst.CSTNode, Span] = field(default_factory=dict)
+
+    def site(self, node: libcst.CSTNode, stop: libcst.CSTNode | None = None, closing: str = "") -> Site:
+        """The place of ``node``, to be computed when it is asked for.
+
+        It may reach up to the end of ``stop``, and from there over the next ``closing`` character.
+        """
+        self._wanted.add(node)
+        if stop is not None:
+            self._wanted.add(stop)
+        return Site(self, node, stop, closing)
+
+    def span(self, node: libcst.CSTNode) -> Span:
+        """Where the node stands, without surrounding whitespace, parentheses included."""
+        if node not in self._spans:
+            self._wanted.add(node)
+            self._spans = _spans_of(self.module, self._wanted)
+        return self._spans.get(node, Span(1, 1, 1, 1))
+
+    def __repr__(self) -> str:
+        return f"Script({self.path!r})"
+
+    def over(self, span: Span, closing: str) -> Span:
+        """The span, prolonged over the next occurrence of a character."""
+        lines = self.lines
+        column = span.end_column
+        for number in range(span.end_line, len(lines) + 1):
+            found = lines[number - 1].find(closing, column - 1)
+            if found >= 0:
+                return Span(span.line, span.column, number, found + 2)
+            column = 1
+        return span
+
+    @property
+    def lines(self) -> list[str]:
+        """The source lines, without their ends, as editors count them (LF, CRLF, CR)."""
+        return re.split(r"\r\n?|\n", self.text)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Site:
+    """A node of a script, as a place that is computed on demand. Pickles as the resolved place."""
+
+    script: Script
+    node: libcst.CSTNode
+    stop: libcst.CSTNode | None = None
+    closing: str = ""
+
+    def resolve(self) -> Place:
+        """The place, resolved."""
+        span = self.script.span(self.node)
+        if self.stop is not None:
+            end = self.script.span(self.stop)
+            span = Span(span.line, span.column, end.end_line, end.end_column)
+        if self.closing:
+            span = self.script.over(span, self.closing)
+        return Place(self.script.path, span)
+
+    def __repr__(self) -> str:
+        return f"Site({self.script.path!r}, {type(self.node).__name__})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        place = self.resolve()
+        return (Place, (place.path, place.span, place.node, place.cell))
+
+
+class _Positions(CodegenState):
+    """Generates code only to learn where the wanted nodes stand."""
+
+    __slots__ = ("column", "line", "spans", "starts", "wanted")
+
+    def __init__(self, module: libcst.Module, wanted: set[libcst.CSTNode]) -> None:
+        super().__init__(default_indent=module.default_indent, default_newline=module.default_newline)
+        self.line = 1
+        self.column = 1
+        self.wanted = wanted
+        self.spans: dict[libcst.CSTNode, Span] = {}
+        self.starts: list[tuple[int, int]] = []
+
+    def add_indent_tokens(self) -> None:
+        for token in self.indent_tokens:
+            self.column += len(token)
+
+    def add_token(self, value: str) -> None:
+        if "\n" in value or "\r" in value:
+            parts = re.split(r"\r\n?|\n", value)
+            self.line += len(parts) - 1
+            self.column = len(parts[-1]) + 1
+        else:
+            self.column += len(value)
+
+    def pop_trailing_newline(self) -> None:
+        pass
+
+    def before_codegen(self, node: libcst.CSTNode) -> None:
+        if node in self.wanted:
+            self.starts.append((self.line, self.column))
+
+    def after_codegen(self, node: libcst.CSTNode) -> None:
+        if node in self.wanted:
+            line, column = self.starts.pop()
+            if node not in self.spans:  # keep the syntactic position, recorded first
+                self.spans[node] = Span(line, column, self.line, self.column)
+
+    @contextmanager
+    def record_syntactic_position(
+        self,
+        node: libcst.CSTNode,
+        *,
+        start_node: libcst.CSTNode | None = None,
+        end_node: libcst.CSTNode | None = None,
+    ) -> Iterator[None]:
+        line, column = self.line, self.column
+        yield
+        if node in self.wanted:
+            self.spans[node] = Span(line, column, self.line, self.column)
+
+
+def _spans_of(module: libcst.Module, wanted: set[libcst.CSTNode]) -> dict[libcst.CSTNode, Span]:
+    state = _Positions(module, wanted)
+    module._codegen(state)
+    return state.spans
+
+
+def _decode(path: str, data: bytes) -> str | Unreadable:
+    """The text of Python source, by its BOM or encoding declaration, as PEP 263 says."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except SyntaxError as error:
+        if "missing" in str(error):  # no declaration, and a byte in the first lines that is not UTF-8
+            encoding = "utf-8"
+        else:
+            return Unreadable(path, f"the file cannot be decoded: {error.args[0] if error.args else error}", 1, 1)
+    try:
+        return data.decode(encoding)
+    except (UnicodeDecodeError, LookupError) as error:
+        start = getattr(error, "start", 0)
+        before = data[:start]
+        line = before.count(b"\n") + 1
+        column = start - (before.rfind(b"\n") + 1) + 1
+        message = f"the file holds byte 0x{data[start]:02x}, which is not {encoding}"
+        return Unreadable(path, f"{message}; declare its encoding or save it as UTF-8", line, column)
+
+
+def _refuse(path: str, text: str) -> Unreadable | None:
+    """Why Python's own parser does not accept the text, or None if it does.
+
+    libcst overflows the stack, and takes quadratic time, on nesting that Python refuses at once; Python's messages
+    are also the better ones.
+    """
+    too_deep = "the file is nested too deeply to be examined"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes and the like are not our business
+            tree = ast.parse(text)
+    except SyntaxError as error:
+        reason = error.msg
+        if "too many nested parentheses" in reason or "too many levels of indentation" in reason:
+            reason = too_deep
+        else:
+            reason = f"the file is not valid Python 3: {reason}"
+        return Unreadable(path, reason, error.lineno or 1, max(1, error.offset or 1))
+    except (RecursionError, MemoryError):
+        return Unreadable(path, too_deep, 1, 1)
+    except ValueError as error:  # an integer literal of more digits than int() takes
+        return Unreadable(path, f"the file cannot be parsed: {error}", 1, 1)
+    if max(map(len, text.splitlines()), default=0) > LONG_LINE:
+        deepest = _too_deep(tree)
+        if deepest is not None:
+            return Unreadable(path, too_deep, deepest, 1)
+    return None
+
+
+def _too_deep(tree: ast.AST) -> int | None:
+    """The line of a node nested deeper than ``DEEPEST``, if there is one."""
+    stack = [(tree, 0)]
+    while stack:
+        node, depth = stack.pop()
+        if depth > DEEPEST:
+            return getattr(node, "lineno", 1)
+        stack.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
+    return None
+
+
+def _may_be_newer_syntax(text: str) -> bool:
+    """Whether a text that this Python refuses is harmless enough to be tried with libcst, which knows newer syntax."""
+    depth = deepest = 0
+    for character in text:
+        if character in "([{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in ")]}":
+            depth -= 1
+    return deepest < 100 and depth == 0 and max(map(len, text.splitlines()), default=0) <= LONG_LINE
+
+
+def _parse(text: str) -> libcst.Module | None:
+    """Parse on a thread with a stack that holds the deepest tree Python accepts."""
+    parsed: list[libcst.Module] = []
+
+    def parse() -> None:
+        try:
+            parsed.append(libcst.parse_module(text))
+        except (libcst.ParserSyntaxError, RecursionError, MemoryError):
+            pass
+
+    before = threading.stack_size(STACK_BYTES)
+    try:
+        thread = threading.Thread(target=parse)
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
+    return parsed[0] if parsed else None
+
+
+def read_script(path: str, data: bytes) -> Script | Unreadable:
+    """Decode and parse Python source. Never raises; ``path`` is only remembered."""
+    text = _read_text(path, data)
+    if isinstance(text, Unreadable):
+        return text
+    refusal = _refuse(path, text)
+    if refusal is not None and not _may_be_newer_syntax(text):
+        return refusal
+    module = _parse(text)
+    if module is None:
+        return refusal or Unreadable(path, "the file cannot be parsed", 1, 1)
+    return Script(path, text, module)
+
+
+def check_script(path: str, data: bytes) -> Unreadable | None:
+    """Why ``read_script`` would not read the source, or None: without building the tree, at a fifth of the time."""
+    text = _read_text(path, data)
+    if isinstance(text, Unreadable):
+        return text
+    refusal = _refuse(path, text)
+    if refusal is None or (_may_be_newer_syntax(text) and _parse(text) is not None):
+        return None
+    return refusal
+
+
+def _read_text(path: str, data: bytes) -> str | Unreadable:
+    """The text of Python source, without a byte order mark."""
+    if len(data) > LARGEST_SOURCE:
+        size = f"{len(data):,} bytes, of {LARGEST_SOURCE:,} at most"
+        return Unreadable(path, f"the file is too large to examine ({size})")
+    text = _decode(path, data)
+    if isinstance(text, Unreadable):
+        return text
+    text = text.removeprefix("\ufeff")
+    if "\0" in text:
+        before = text[: text.index("\0")]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        return Unreadable(path, "the file holds a null byte; it is not Python source", line, column)
+    return text

@@ -1,0 +1,68 @@
+"""What rules talk about: values that both front ends (scripts and model files) produce.
+
+Takes nothing, gives the vocabulary. It knows neither syntax nor files.
+"""
+
+from modelint.facts.calls import Because, Comparison, ForwardPass, HardWiredMode, LostMode, ModelCall, Purpose
+from modelint.facts.model import (
+    UNKNOWN,
+    Constant,
+    KerasVersion,
+    Layer,
+    LayerMade,
+    Mode,
+    Model,
+    Passing,
+    Setting,
+    Traits,
+    Unknown,
+)
+from modelint.facts.program import Fact, Program, Settings
+from modelint.facts.randomness import Governor, RandomSource, Seeding
+from modelint.facts.training import (
+    ANY_SIZE,
+    BatchReduction,
+    DroppedSamples,
+    FrozenDrift,
+    Interval,
+    MeanOfBatchMeans,
+    StateWrite,
+    StaticBatch,
+    TrainingRun,
+)
+
+__all__ = [
+    "ANY_SIZE",
+    "UNKNOWN",
+    "BatchReduction",
+    "Because",
+    "Comparison",
+    "Constant",
+    "DroppedSamples",
+    "Fact",
+    "ForwardPass",
+    "FrozenDrift",
+    "Governor",
+    "HardWiredMode",
+    "Interval",
+    "KerasVersion",
+    "Layer",
+    "LayerMade",
+    "LostMode",
+    "MeanOfBatchMeans",
+    "Mode",
+    "Model",
+    "ModelCall",
+    "Passing",
+    "Program",
+    "Purpose",
+    "RandomSource",
+    "Seeding",
+    "Setting",
+    "Settings",
+    "StateWrite",
+    "StaticBatch",
+    "TrainingRun",
+    "Traits",
+    "Unknown",
+]

@@ -1,0 +1,81 @@
+"""All facts of one program, and the settings that decide about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from modelint.facts.calls import Comparison, ForwardPass, HardWiredMode, ModelCall
+from modelint.facts.model import KerasVersion, Layer, LayerMade, Mode, Model, Passing
+from modelint.facts.randomness import RandomSource, Seeding
+from modelint.facts.training import (
+    BatchReduction,
+    DroppedSamples,
+    FrozenDrift,
+    MeanOfBatchMeans,
+    StateWrite,
+    StaticBatch,
+    TrainingRun,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What configuration says that rules decide by.
+
+    ``versions`` are the Keras versions in play, oldest first; ``versions_known`` says that the project
+    (or its configuration) named them, rather than that all supported ones are assumed.
+    """
+
+    versions: tuple[KerasVersion, ...] = tuple(KerasVersion)
+    versions_known: bool = False
+    tiny_batch: int = 8
+    pedantic: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """A root file and all it reaches: itself a fact, for rules that judge the whole."""
+
+    path: str
+    facts: tuple[Fact, ...]
+    settings: Settings = field(default_factory=Settings)
+    trains: bool = False  # somewhere in it a model is trained
+
+    def all(self, kind: type[FactT]) -> Iterator[FactT]:
+        """The facts of one type, in the order in which the program produces them."""
+        return (fact for fact in self.facts if isinstance(fact, kind))
+
+    def batchnorms_trained_by(self, run: TrainingRun) -> tuple[Layer, ...]:
+        """The BatchNorm layers that a training run gives the statistics of its batches.
+
+        None are if its step runs the model in inference mode, which is a defect of its own.
+        """
+        live = tuple(norm for norm in run.model.batchnorms if norm.training is not Passing.FALSE)
+        if not live or run.through != "loop":
+            return live
+        place = run.place.resolve()
+        calls = (call for call in self.all(ModelCall) if call.mode is Mode.INFERENCE)
+        return () if any(call.place.resolve() == place for call in calls) else live
+
+
+Fact = (
+    BatchReduction
+    | Comparison
+    | DroppedSamples
+    | ForwardPass
+    | FrozenDrift
+    | HardWiredMode
+    | LayerMade
+    | MeanOfBatchMeans
+    | Model
+    | ModelCall
+    | Program
+    | RandomSource
+    | Seeding
+    | StateWrite
+    | StaticBatch
+    | TrainingRun
+)
+FactT = TypeVar("FactT")

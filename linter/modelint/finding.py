@@ -1,0 +1,131 @@
+"""The values a run produces: places, evidence, edits, findings.
+
+Everything here is frozen, comparable and picklable. Lines and columns count from 1, columns in
+Unicode code points; the end of a span is exclusive, so an empty span is an insertion point.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from functools import total_ordering
+from typing import Protocol
+
+
+@total_ordering
+class Severity(enum.Enum):
+    """How bad a finding is if it is true."""
+
+    NOTE = "note"  # fragile or implicit
+    WARNING = "warning"  # likely wrong
+    ERROR = "error"  # wrong predictions or wrong training
+
+    def __lt__(self, other: Severity) -> bool:
+        order = list(Severity)
+        return order.index(self) < order.index(other)
+
+
+@total_ordering
+class Confidence(enum.Enum):
+    """How sure the linter is; below ``HIGH`` is shown only on request."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+    def __lt__(self, other: Confidence) -> bool:
+        order = list(Confidence)
+        return order.index(self) < order.index(other)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A range of text: 1-based lines and columns, end exclusive."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is: a file, and in it a span of text or a node of a model's graph.
+
+    ``path`` is as the run names it, with forward slashes. Both ``span`` and ``node`` may be absent,
+    for what concerns a file as a whole.
+    """
+
+    path: str
+    span: Span | None = None
+    node: str | None = None
+    cell: int | None = None
+
+    def resolve(self) -> Place:
+        """Itself: a place is already resolved."""
+        return self
+
+    @property
+    def order(self) -> tuple[str, int, int, int, int, str]:
+        """A key that sorts places by file, then position."""
+        span = self.span or Span(0, 0, 0, 0)
+        return (self.path, span.line, span.column, span.end_line, span.end_column, self.node or "")
+
+
+class Located(Protocol):
+    """Something whose place can be had, perhaps computed only now (see ``documents.script.Site``)."""
+
+    def resolve(self) -> Place: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One located step of the reasoning that led to a finding."""
+
+    place: Place
+    message: str
+
+
+class Safety(enum.Enum):
+    """Whether a fix may be applied without being read."""
+
+    SAFE = "safe"  # keeps behaviour, or adds only what cannot change a correct program
+    UNSAFE = "unsafe"  # changes numerics or behaviour
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace the text of ``span`` by ``text``."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A set of edits of the finding's own file that together remove the finding."""
+
+    title: str
+    safety: Safety
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A defect, or what is in the way of examining a file.
+
+    ``message`` says what is wrong, then ``; `` and what to do; lower case, no full stop.
+    """
+
+    rule: str
+    severity: Severity
+    confidence: Confidence
+    place: Place
+    message: str
+    because: tuple[Evidence, ...] = ()
+    fix: Fix | None = None
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """A key that sorts findings by place, then rule, so that output is the same on every run."""
+        return (*self.place.order, self.rule, self.message)

@@ -1,0 +1,278 @@
+"""Model calls judged: the mode they end up in, and what their result is for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import libcst
+
+from modelint.documents import Site
+from modelint.facts import Because, Comparison, KerasVersion, Layer, Mode, ModelCall, Passing, Purpose
+from modelint.frameworks.datasets import Batching
+from modelint.frameworks.events import CallEvent, CompareEvent, Event, GradientEvent
+from modelint.frameworks.intent import are_side_by_side, is_sampling, says_so
+from modelint.frameworks.keras_modes import ALWAYS, Entry
+from modelint.frameworks.structure import contains
+from modelint.frameworks.tensors import Tensor
+from modelint.frameworks.trees import Tree, Trees, mode_of
+from modelint.program.frames import Arguments
+from modelint.program.values import UNKNOWN, Union, Value, alternatives
+
+EVALUATION_NAME = re.compile(
+    r"(^|_)(test|tests|testing|eval|evaluate|evaluation|valid|validate|validation|val|predict|prediction|predictions|infer|inference"
+    r"|serve|serving|score|accuracy)(_|$|step|ing)",
+    re.IGNORECASE,
+)
+GENERATION_NAME = re.compile(r"(^|_)(generate|sample|translate|demo|detect|recognize|classify|caption|transcribe)(_|$)", re.IGNORECASE)
+SERVING_NAME = re.compile(r"(^|_)(evaluate|valid|validate|validation|predict|infer|inference|serve|serving)(_|$|step)", re.IGNORECASE)
+DECISIVE = frozenset(("decision", "numpy", "metric"))
+ENTRIES = {
+    "call": Entry.BYPASS,
+    "evaluate": Entry.EVALUATE,
+    "fit": Entry.FIT,
+}
+
+
+class CallFacts:
+    """Judges the calls of one program."""
+
+    def __init__(self, trees: Trees, events: list[Event]) -> None:
+        self.trees = trees
+        self.calls = [event for event in events if isinstance(event, CallEvent)]
+        self.gradients = [event for event in events if isinstance(event, GradientEvent)]
+        self.events = events
+        self._purposes: dict[CallEvent, tuple[Purpose, str, bool]] = {}
+
+    def facts(self) -> Iterator[ModelCall]:
+        """One fact per call of a model."""
+        seen: set[object] = set()
+        for event in self.calls:
+            for model in alternatives(event.model):
+                purpose = self.purpose(event)
+                key = (event.site.node, id(model), event.passing, purpose, event.reached, event.learning_phase)
+                if key not in seen:
+                    seen.add(key)
+                    yield self._fact(event, model)
+
+    # purpose
+
+    def purpose(self, event: CallEvent) -> tuple[Purpose, str, bool]:
+        """What the result is for, why this is thought, and whether it is certain."""
+        if event not in self._purposes:
+            self._purposes[event] = self._judge(event)
+        return self._purposes[event]
+
+    def _judge(self, event: CallEvent) -> tuple[Purpose, str, bool]:
+        if event.through.startswith("predict"):
+            return Purpose.INFERENCE, "predict gives predictions", True
+        trained = self._trained(event)
+        if trained is not None:
+            return trained
+        if event.tapes:
+            return Purpose.UNKNOWN, "", False
+        if "layer" in event.uses:
+            return Purpose.FORWARD, "its result is the input of a layer", True
+        if event.dropped or self._is_warm_up(event):
+            return Purpose.DROPPED, "its result is not used", True
+        return self._inference(event)
+
+    def _is_warm_up(self, event: CallEvent) -> bool:
+        """Whether a model is run on made-up numbers, to build it or to look at shapes."""
+        if "literal input" not in event.uses or event.uses & {"decision", "metric"}:
+            return False
+        return not any(SERVING_NAME.search(name) for name in event.functions())
+
+    def _trained(self, event: CallEvent) -> tuple[Purpose, str, bool] | None:
+        if "stop_gradient" in event.uses:
+            return None
+        for gradient in self.gradients:
+            if gradient.tape not in event.tapes:
+                continue
+            if gradient.target_known and event not in gradient.calls:
+                continue
+            owned = self._owned(gradient, event.model)
+            if owned is True:
+                return Purpose.TRAINING, "its result is differentiated with respect to its own weights", True
+            if owned is None and gradient.applied:
+                return Purpose.TRAINING, "its result is differentiated, and the gradient applied", False
+        return None
+
+    def _owned(self, gradient: GradientEvent, model: Value) -> bool | None:
+        """Whether a gradient is taken with respect to a model's own weights; None if that is not known."""
+        owners = owners_of(self.trees, gradient.sources)
+        if owners is None:
+            return None
+        interpreter = self.trees.interpreter
+        return any(contains(interpreter, owner, model) or contains(interpreter, model, owner) for owner in owners)
+
+    def _inference(self, event: CallEvent) -> tuple[Purpose, str, bool]:
+        names = event.functions()
+        trains = any("train" in name for name in names[:1])
+        for name in names:
+            if EVALUATION_NAME.search(name) and not trains:
+                return Purpose.INFERENCE, f"it is called in {name}", True
+        used = sorted(event.uses & DECISIVE)
+        if event.uses & {"decision", "metric"} and not trains:
+            return Purpose.INFERENCE, "its result is turned into decisions or metrics", True
+        for name in names:
+            if GENERATION_NAME.search(name) and not trains:
+                return Purpose.INFERENCE, f"it is called in {name}", True
+        if used or "print" in event.uses:
+            return Purpose.INFERENCE, "its result leaves the program", not trains
+        return Purpose.UNKNOWN, "", False
+
+    def _is_evaluation(self, event: CallEvent) -> bool:
+        return bool(event.uses & {"decision", "metric"}) or any(EVALUATION_NAME.search(n) for n in event.functions())
+
+    # modes
+
+    def _fact(self, event: CallEvent, model: Value) -> ModelCall:
+        arguments = Arguments(event.arguments, event.keywords, event.site.node, event.frame)
+        tree = self.trees.of(model, event.order, arguments)
+        fact = self.trees.model(model, event.order, arguments)
+        entry = ENTRIES.get(event.through, Entry.PREDICT if event.through.startswith("predict") else Entry.CALL)
+        modes: dict[KerasVersion, Mode] = {}
+        affected: dict[int, Layer] = {}
+        leaves = [leaf for leaf in tree.leaves() if leaf.layer is not None and leaf.layer.traits.mode_sensitive]
+        asked = [leaf for leaf in leaves if not is_literal_mode(leaf)]
+        for version in self.trees.versions:
+            found = self.trees.modes(tree, entry, event.passing, version, event.learning_phase)
+            by_leaf = [(leaf, mode_of(found.get(leaf.key))) for leaf in asked if leaf.key in found or found]
+            modes[version] = summary([mode for _, mode in by_leaf])
+            for leaf, mode in by_leaf:
+                if mode is modes[version] and leaf.layer is not None:
+                    affected.setdefault(leaf.layer.identity, leaf.layer)
+        agreed = set(modes.values())
+        purpose, reason, certain = self.purpose(event)
+        return ModelCall(
+            place=event.site,
+            model=fact,
+            through=event.through,
+            training=event.passing,
+            modes=modes,
+            mode=agreed.pop() if len(agreed) == 1 else Mode.UNKNOWN,
+            purpose=purpose,
+            affected=tuple(affected.values()),
+            mode_reason=self._mode_reason(event, tree),
+            purpose_reason=reason,
+            deliberate=self._deliberate(event, purpose),
+            evaluated=purpose is Purpose.INFERENCE and self._is_evaluation(event),
+            certain=certain and not isinstance(event.model, Union) and event.reached == ALWAYS,
+            function=event.function,
+            last_argument=last_argument(event.site),
+            because=self._because(fact, affected),
+        )
+
+    def _mode_reason(self, event: CallEvent, tree: Tree) -> str:
+        if event.passing is Passing.TRUE:
+            return "training=True"
+        if event.learning_phase is not None:
+            return f"set_learning_phase({int(event.learning_phase)})"
+        if tree.default is Passing.TRUE:
+            return f"{tree.parameter} defaults to True"
+        leak = next((leaf.layer for leaf in tree.leaves() if leaf.layer is not None and leaf.layer.traits.leaks_train_mode), None)
+        return f"{leak} switches the rest of the model to train mode" if leak is not None else ""
+
+    def _because(self, model: object, affected: dict[int, Layer]) -> Because:
+        from modelint.facts import Model
+
+        assert isinstance(model, Model)
+        steps: list[tuple[Site, str]] = []
+        steps.append((model.origin, f"{model.kind} is made here"))  # type: ignore[arg-type]
+        for layer in list(affected.values())[:3]:
+            steps.append((layer.place, f"it contains {layer}"))  # type: ignore[arg-type]
+        return tuple(steps)
+
+    def _deliberate(self, event: CallEvent, purpose: Purpose) -> str | None:
+        if purpose is not Purpose.INFERENCE:
+            return None
+        told = says_so(event.site)
+        if told is not None:
+            return told
+        if event.passing is Passing.TRUE and is_sampling(event):
+            return "many stochastic passes"
+        if event.passing is Passing.TRUE and self._shown_in_both_modes(event):
+            return "shown in both modes"
+        return None
+
+    def _shown_in_both_modes(self, event: CallEvent) -> bool:
+        """The same model run with True and with False beside each other: a demonstration, or teacher forcing."""
+        return any(
+            other is not event
+            and other.model is event.model
+            and other.frame is event.frame
+            and not other.tapes
+            and other.passing in (Passing.FALSE, Passing.ABSENT)
+            and are_side_by_side(event.site, other.site)
+            for other in self.calls
+        )
+
+
+def summary(modes: list[Mode]) -> Mode:
+    """The mode of a call: train if any layer is, unknown if any is not known, else inference."""
+    if Mode.TRAIN in modes:
+        return Mode.TRAIN
+    if Mode.UNKNOWN in modes or not modes:
+        return Mode.UNKNOWN
+    return Mode.INFERENCE
+
+
+def is_literal_mode(leaf: Tree) -> bool:
+    """Whether a leaf's mode is written as a constant where it is called."""
+    part = leaf.part
+    if part is None or part.passing not in (Passing.TRUE, Passing.FALSE) or part.arguments is None:
+        return False
+    node = part.arguments.node
+    if not isinstance(node, libcst.Call):
+        return False
+    for argument in node.args:
+        named = argument.keyword is not None and argument.keyword.value == "training"
+        if (named or argument.keyword is None) and isinstance(argument.value, libcst.Name):
+            if argument.value.value in ("True", "False"):
+                return True
+        if named and isinstance(argument.value, libcst.Integer):
+            return True
+    return False
+
+
+def owners_of(trees: Trees, sources: Value) -> list[Value] | None:
+    """The models whose weights the sources of a gradient are; None if that is not known, empty for inputs."""
+    from modelint.frameworks.tapes import variables_in
+
+    owners = variables_in([sources], trees.interpreter)
+    if owners:
+        return owners
+    return None if any(one is UNKNOWN for one in alternatives(sources)) else []
+
+
+def last_argument(site: Site) -> Site | None:
+    """The last argument written in a call."""
+    node = site.node
+    if isinstance(node, libcst.Call) and node.args and not node.args[-1].star:
+        return site.script.site(node.args[-1].value)
+    return None
+
+
+def comparisons(events: list[Event]) -> Iterator[Comparison]:
+    """The exact comparisons of predictions."""
+    for event in events:
+        if isinstance(event, CompareEvent):
+            sides = [value for value in (event.left, event.right) if isinstance(value, Tensor)]
+            steps = tuple(
+                (call.site, "a prediction is made here") for side in sides for call in sorted(side.calls, key=lambda c: c.order)[:1]
+            )
+            yield Comparison(
+                event.site,
+                event.how,
+                exact=True,
+                sizes=(_size(sides[0].batching), _size(sides[1].batching)),
+                integer=any(side.integer for side in sides),
+                because=steps,
+            )
+
+
+def _size(batching: Batching | None) -> int | None:
+    return batching.size if batching is not None and isinstance(batching.size, int) else None
+
+

@@ -1,0 +1,231 @@
+"""What the interpreter saw a program do, in order: the raw material of the facts.
+
+Events are written while the program is executed abstractly and judged afterwards, when it is known what happened to
+their results. ``order`` grows along the execution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import libcst
+
+from modelint.documents import Site
+from modelint.facts import Passing, Setting
+from modelint.frameworks.keras_modes import ALWAYS, Training
+from modelint.program.frames import Frame
+from modelint.program.interpreter import Interpreter
+from modelint.program.values import Value, new_identity
+
+if TYPE_CHECKING:
+    from modelint.frameworks.datasets import Batching
+    from modelint.frameworks.graph import GraphNode
+    from modelint.frameworks.layers import LayerObject
+    from modelint.frameworks.tapes import Tape
+
+
+@dataclass(slots=True, eq=False)
+class Event:
+    """Something that happened at a site."""
+
+    site: Site
+    frame: Frame
+    order: int = field(default_factory=new_identity)
+
+    @property
+    def function(self) -> str | None:
+        """The name of the innermost named function it happened in."""
+        scope: Frame | None = self.frame
+        while scope is not None:
+            if scope.name is not None and scope.name != "<lambda>":
+                return scope.name
+            scope = scope.parent
+        return None
+
+    def forward_place(self) -> tuple[tuple[Site, str], ...]:
+        """The method of a class that it happens in, as a reason."""
+        scope: Frame | None = self.frame
+        while scope is not None:
+            function = scope.function
+            if function is not None and function.owner is not None and isinstance(function.node, libcst.FunctionDef):
+                place = function.module.script.site(function.node.name)
+                return ((place, f"in the forward pass of {function.owner.name}"),)
+            scope = scope.caller
+        return ((self.site, "in a forward pass"),)
+
+    def functions(self) -> list[str]:
+        """The names of all functions under way, innermost first."""
+        names = []
+        scope: Frame | None = self.frame
+        while scope is not None and len(names) < 12:
+            if scope.name is not None:
+                names.append(scope.name)
+            scope = scope.caller
+        return names
+
+
+@dataclass(slots=True, eq=False)
+class CallEvent(Event):
+    """A model was run outside of another model's forward pass."""
+
+    model: Value = field(kw_only=True)
+    through: str = field(kw_only=True)
+    passing: Passing = field(kw_only=True)
+    tapes: tuple[Tape, ...] = ()
+    reached: frozenset[Training] = ALWAYS
+    batching: Batching | None = None
+    arguments: tuple[Value, ...] = ()
+    keywords: dict[str, Value] = field(default_factory=dict)
+    uses: set[str] = field(default_factory=set)  # what its result was seen to be used for
+    dropped: bool = False
+    repeated: bool = False  # in a loop or comprehension whose variable it does not use
+    legacy: bool = False  # the mode was passed by position, or in another way only Keras 2 has
+    learning_phase: Training = None
+    guarded: bool = False  # under a test that is not known
+    root_entry: bool = False  # inside a function entered without a call
+    data: str | None = None  # "training" or "evaluation": the part of the data its input was drawn from
+
+
+@dataclass(slots=True, eq=False)
+class FitEvent(Event):
+    """``fit``, ``train_on_batch`` and their like."""
+
+    model: Value = field(kw_only=True)
+    through: str = field(kw_only=True)
+    batching: Batching | None = None
+    batch_size: Value | None = None
+    scopes: tuple[Any, ...] = ()
+    keywords: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class EvaluateEvent(Event):
+    """``evaluate``, ``predict`` and their like, and evaluation data given to ``fit``."""
+
+    model: Value = field(kw_only=True)
+    through: str = field(kw_only=True)
+    batching: Batching | None = None
+    steps: Value | None = None
+    steps_place: Site | None = None  # where the number of steps is written as a floor division
+    steps_dropped: int | None = None  # what that division leaves out, where known
+
+
+@dataclass(slots=True, eq=False)
+class GradientEvent(Event):
+    """``tape.gradient(target, sources)``."""
+
+    tape: Tape = field(kw_only=True)
+    calls: frozenset[CallEvent] = frozenset()
+    target_known: bool = False
+    sources: Value = field(kw_only=True)
+    applied: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class TrainableEvent(Event):
+    """``layer.trainable = flag`` (None: not known)."""
+
+    target: Value = field(kw_only=True)
+    flag: bool | None = field(kw_only=True)
+
+
+@dataclass(slots=True, eq=False)
+class LayerEvent(Event):
+    """A layer object was made."""
+
+    layer: LayerObject = field(kw_only=True)
+    in_forward: bool = False
+    positional: tuple[Setting, ...] = ()
+    named: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True, eq=False)
+class ModelEvent(Event):
+    """A model was made by the library."""
+
+    model: Value = field(kw_only=True)
+
+
+@dataclass(slots=True, eq=False)
+class SeedEvent(Event):
+    """A global seed was set."""
+
+    name: str = field(kw_only=True)
+    seed: Value = field(kw_only=True)
+
+
+@dataclass(slots=True, eq=False)
+class DrawEvent(Event):
+    """A random operation, outside of layers."""
+
+    what: str = field(kw_only=True)
+    kind: str = field(kw_only=True)
+    seed: Value | None = None
+    rate: Value | None = None
+    in_forward: bool = False
+    reached: frozenset[Training] = ALWAYS
+    guarded: bool = False  # under any test that is not known
+    opaque_guard: bool = False  # under a test that says nothing of the mode
+    named_guard: bool = False  # under a test that is about the mode by its names
+
+
+@dataclass(slots=True, eq=False)
+class ReductionEvent(Event):
+    """An operation that mixes the samples of a batch, in a forward pass."""
+
+    operation: str = field(kw_only=True)
+    axis: tuple[int, ...] | None = None
+    reached: frozenset[Training] = ALWAYS
+    loss: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class CompareEvent(Event):
+    """Two values compared exactly, at least one of which is a prediction."""
+
+    how: str = field(kw_only=True)
+    left: Value = field(kw_only=True)
+    right: Value = field(kw_only=True)
+
+
+@dataclass(slots=True, eq=False)
+class MeanEvent(Event):
+    """A sum of means over batches divided by the number of batches."""
+
+
+@dataclass(slots=True, eq=False)
+class ResetEvent(Event):
+    """The state of a recurrent layer (or of a model's) was reset."""
+
+    target: Value = field(kw_only=True)
+
+
+@dataclass(slots=True, eq=False)
+class ModeEvent(Event):
+    """``set_learning_phase(value)``."""
+
+    value: Training = None
+
+
+@dataclass(slots=True, eq=False)
+class StaticBatchEvent(Event):
+    """A fixed batch dimension."""
+
+    how: str = field(kw_only=True)
+    size: int = field(kw_only=True)
+    node: GraphNode | None = None  # of an input
+    stateful: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class WriteEvent(Event):
+    """A variable assigned in a forward pass."""
+
+    how: str = field(kw_only=True)
+    reached: frozenset[Training] = ALWAYS
+
+
+def record(interpreter: Interpreter, event: Event) -> None:
+    """Add an event to those of the module or root under way."""
+    interpreter.events.append(event)

@@ -1,0 +1,207 @@
+"""Forward passes judged: how they take the mode, where they lose it, what they hard-wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import libcst
+
+from modelint.documents import Site
+from modelint.facts import ForwardPass, HardWiredMode, KerasVersion, LostMode, Mode, Model, Passing
+from modelint.frameworks.call_facts import is_literal_mode
+from modelint.frameworks.events import Event, FitEvent, ModelEvent
+from modelint.frameworks.graph import Part
+from modelint.frameworks.intent import says_so
+from modelint.frameworks.keras_modes import CallNode, Entry, Style, resolve
+from modelint.frameworks.structure import base_name, is_model_class, structure_of
+from modelint.frameworks.trees import Tree, Trees, kind_of, mode_of
+from modelint.program.frames import Arguments, ModuleState
+from modelint.program.values import UNKNOWN, Class, Function, Instance, Value, alternatives
+
+_TRAINING_ONLY = ("training only", "only during training", "only in training", "train-time only", "only at training")
+_OUTER = -1
+
+
+class ForwardFacts:
+    """Judges the forward passes of one program."""
+
+    def __init__(self, trees: Trees, events: list[Event], modules: Iterable[ModuleState]) -> None:
+        self.trees = trees
+        self.interpreter = trees.interpreter
+        self.events = events
+        self.modules = list(modules)
+        self.fits = [event for event in events if isinstance(event, FitEvent)]
+
+    def forward_passes(self) -> Iterator[ForwardPass]:
+        """One fact per class of the program that has a ``call`` of its own."""
+        for module in self.modules:
+            for definition in module.definitions:
+                if isinstance(definition, Class):
+                    instance = self.interpreter.instances.get(definition.identity)
+                    method = self.interpreter.store.get(definition.identity, "call")
+                    if instance is not None and isinstance(method, Function) and base_name(self.interpreter, instance):
+                        yield self._forward(definition, instance, method)
+
+    def _forward(self, cls: Class, instance: Instance, method: Function) -> ForwardPass:
+        called = Arguments((UNKNOWN,), {}, method.node, method.frame)  # as fit does: all else by default
+        structure = structure_of(self.interpreter, instance, called)
+        tree = self.trees.of(instance, self.latest(), called)
+        model = self.trees.model(instance, self.latest(), called)
+        script = cls.module.script
+        is_model = is_model_class(base_name(self.interpreter, instance))
+        assert isinstance(method.node, libcst.FunctionDef)
+        parameters = method.node.params
+        parameter = next(
+            (p for p in (*parameters.params, *parameters.kwonly_params) if p.name.value == structure.parameter), None
+        )
+        place = script.site(method.node.name, parameters, closing=")")
+        default = structure.default
+        fitted = next((fit.site for fit in self.fits if self._is_of(fit.model, instance)), None)
+        overridden = structure.method is not None and structure.method.node is not method.node
+        return ForwardPass(
+            place=place,
+            owner=cls.name,
+            kind="Model" if is_model else "Layer",
+            parameter=structure.parameter,
+            default=default,
+            parameter_place=script.site(parameter.name, parameter.default) if parameter is not None else place,
+            layers=model.layers,
+            lost=() if overridden else tuple(self._lost(instance, tree, place, is_model)),
+            fitted_at=fitted,
+            training_only=any(words in _docstring(cls).lower() for words in _TRAINING_ONLY),
+        )
+
+    def latest(self) -> int:
+        """The end of the execution."""
+        return max((event.order for event in self.events), default=0) + 1
+
+    def _is_of(self, model: Value, instance: Instance) -> bool:
+        return any(isinstance(one, Instance) and one.cls is instance.cls for one in alternatives(model))
+
+    def _lost(self, instance: Instance, tree: Tree, place: Site, is_model: bool) -> Iterator[LostMode]:
+        """The sensitive leaves that stay in inference mode although the whole is trained."""
+        arrives: dict[int, list[KerasVersion]] = {}
+        lost: dict[int, list[KerasVersion]] = {}
+        leaves = [leaf for leaf in tree.leaves() if leaf.layer is not None and leaf.layer.traits.mode_sensitive]
+        for version in self.trees.versions:
+            found = self._trained_modes(tree, version, is_model)
+            for leaf in leaves:
+                if leaf.key not in found:
+                    continue
+                mode = mode_of(found[leaf.key])
+                if mode is not Mode.UNKNOWN:
+                    (arrives if mode is Mode.TRAIN else lost).setdefault(leaf.key, []).append(version)
+        for leaf in leaves:
+            chain = chain_to(tree, leaf)
+            if leaf.key not in lost or any(is_literal_mode(one) for one in chain) or leaf.layer is None:
+                continue
+            where, how = _way_lost(tree, chain, place)
+            yield LostMode(
+                leaf.layer,
+                where,
+                how,
+                tuple(lost[leaf.key]),
+                tuple(arrives.get(leaf.key, ())),
+                ((leaf.layer.place, f"{leaf.layer} is made here"),),
+            )
+
+    def _trained_modes(self, tree: Tree, version: KerasVersion, is_model: bool) -> dict[int, object]:
+        if is_model:
+            return dict(self.trees.modes(tree, Entry.FIT, Passing.ABSENT, version))
+        outer = CallNode(Style.FUNCTIONAL, _OUTER, children=(self.trees.call_node(tree, version),))
+        return dict(resolve(outer, Entry.CALL, Passing.TRUE, version))
+
+    # hard-wired modes
+
+    def hard_wired(self) -> Iterator[HardWiredMode]:
+        """The mode-sensitive layers called with a constant ``training``, in the models and forward passes seen."""
+        seen: set[int] = set()
+        for value in self._owners():
+            tree = self.trees.of(value, self.latest())
+            for leaf in tree.leaves():
+                part = leaf.part
+                if part is None or leaf.layer is None or not leaf.layer.traits.mode_sensitive or not is_literal_mode(leaf):
+                    continue
+                if part.identity in seen or part.arguments is None:
+                    continue
+                seen.add(part.identity)
+                yield self._hard_wired(tree, leaf, part)
+
+    def _owners(self) -> Iterator[Value]:
+        for event in self.events:
+            if isinstance(event, ModelEvent):
+                yield event.model
+        for module in self.modules:
+            for definition in module.definitions:
+                if isinstance(definition, Class) and definition.identity in self.interpreter.instances:
+                    instance = self.interpreter.instances[definition.identity]
+                    if base_name(self.interpreter, instance) is not None:
+                        yield instance
+
+    def _hard_wired(self, tree: Tree, leaf: Tree, part: Part) -> HardWiredMode:
+        assert leaf.layer is not None
+        in_predict: dict[KerasVersion, Mode] = {}
+        when_called: dict[KerasVersion, Mode] = {}
+        for version in self.trees.versions:
+            predicted = self.trees.modes(tree, Entry.PREDICT, Passing.ABSENT, version)
+            called = self.trees.modes(tree, Entry.CALL, Passing.ABSENT, version)
+            if leaf.key in predicted:
+                in_predict[version] = mode_of(predicted[leaf.key])
+            if leaf.key in called:
+                when_called[version] = mode_of(called[leaf.key])
+        owner = kind_of(chain_to(tree, leaf)[-2].value) if len(chain_to(tree, leaf)) > 1 else kind_of(tree.value)
+        return HardWiredMode(
+            place=part.site,
+            layer=leaf.layer,
+            training=part.passing,
+            owner="a functional model" if owner == "Functional" else f"{owner}.call",
+            modes_in_predict=in_predict,
+            modes_when_called=when_called,
+            deliberate=says_so(part.site) or _named_deliberate(owner),
+            because=((leaf.layer.place, f"{leaf.layer} is made here"),),
+        )
+
+    def models(self) -> Iterator[Model]:
+        """The models that the library built for the program, and the instances of the program's own model classes."""
+        for value in self._owners():
+            yield self.trees.model(value, self.latest())
+
+
+def _named_deliberate(owner: str) -> str | None:
+    lowered = owner.lower()
+    for word in ("prenet", "montecarlo", "mcdropout", "mc_dropout", "alwayson"):
+        if word in lowered:
+            return f"{owner} says so by its name"
+    return None
+
+
+def chain_to(tree: Tree, leaf: Tree) -> list[Tree]:
+    """The nodes from a tree's root to one of its leaves, both included."""
+    if tree is leaf:
+        return [tree]
+    for child in tree.children:
+        found = chain_to(child, leaf)
+        if found:
+            return [tree, *found]
+    return []
+
+
+def _way_lost(tree: Tree, chain: list[Tree], place: Site) -> tuple[Site, str]:
+    """Where and how the mode is lost on the way to a leaf."""
+    for node in chain[1:]:
+        part = node.part
+        if part is None:
+            continue
+        if part.bypass:
+            return part.site, "it is called through .call(), which does not hand on the mode"
+        if part.passing is Passing.NONE:
+            return part.site, "training=None is passed"
+    if tree.parameter is None:
+        return place, "call() takes no training argument"
+    if tree.parameter != "training":
+        return place, f"the mode comes as {tree.parameter!r}, which Keras does not pass"
+    return place, "it is not handed on"
+
+
+def _docstring(cls: Class) -> str:
+    return cls.node.get_docstring() or ""

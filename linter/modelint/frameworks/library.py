@@ -1,0 +1,532 @@
+"""TensorFlow and Keras (and what of NumPy and others carries tensors) as a ``Library`` of the interpreter."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+
+import libcst
+
+from modelint.facts import Passing
+from modelint.frameworks import datasets, guards
+from modelint.frameworks import keras_layers as table
+from modelint.frameworks.applications import contents
+from modelint.frameworks.events import MeanEvent, ModeEvent, SeedEvent, record
+from modelint.frameworks.graph import GraphNode, Part, forward_pass
+from modelint.frameworks.layers import LayerObject, Variables, call_layer, input_tensor, make_layer, note_trainable
+from modelint.frameworks.models import (
+    EVALUATING,
+    FITTING,
+    OpaqueModel,
+    Sequential,
+    call_model,
+    fill_sequential,
+    make_application,
+    make_functional,
+    make_sequential,
+    model_attribute,
+)
+from modelint.frameworks.names import canonical, layer_kind
+from modelint.frameworks.operations import array_shape, compare, note_mixing, operate
+from modelint.frameworks.structure import base_name
+from modelint.frameworks.tapes import Optimizer, Strategy, Tape, note_scope
+from modelint.frameworks.tensors import Tensor, merged, tensors_in, use
+from modelint.program.frames import Arguments, Frame
+from modelint.program.interpreter import Interpreter
+from modelint.program.statements import dotted_name
+from modelint.program.values import (
+    FALSE,
+    NONE,
+    TRUE,
+    UNKNOWN,
+    Builtin,
+    Class,
+    Const,
+    External,
+    Function,
+    Handler,
+    Instance,
+    ListObject,
+    Object,
+    Range,
+    Tuple,
+    Union,
+    Value,
+    alternatives,
+    join_all,
+)
+
+PACKAGES = frozenset(
+    ("tensorflow", "keras", "tf_keras", "numpy", "torch", "jax", "flax", "sklearn", "scipy", "pandas", "matplotlib", "cv2", "PIL",
+     "tensorflow_hub", "tensorflow_datasets", "tensorflow_addons", "tensorflow_probability", "os", "sys", "time", "random", "re",
+     "json", "logging", "pathlib", "datetime", "tqdm", "yaml", "six", "h5py", "seaborn", "pickle", "glob", "shutil")
+)  # fmt: skip
+
+SEEDING = frozenset(
+    ("tensorflow.random.set_seed", "keras.utils.set_random_seed", "numpy.random.seed", "random.seed", "torch.manual_seed")
+)
+
+STEP_METHODS = frozenset(("train_step", "test_step", "predict_step"))
+FORWARD_METHODS = frozenset(("call", "build", "compute_output_shape", "compute_mask", "get_config", "from_config", "__init__"))
+
+
+class Named(External):
+    """A name of a library that is known: calling it runs its handler."""
+
+    __slots__ = ("handler",)
+
+    def __init__(self, dotted: str, handler: Handler) -> None:
+        super().__init__(dotted)
+        self.handler = handler
+
+    def call(self, interpreter: Interpreter, arguments: Arguments) -> Value:
+        return self.handler(interpreter, arguments)
+
+
+def _identity(interpreter: Interpreter, arguments: Arguments) -> Value:
+    return arguments.at(0)
+
+
+def _function(interpreter: Interpreter, arguments: Arguments) -> Value:
+    """``tf.function(f)``, or ``tf.function(**options)`` as a decorator factory."""
+    return arguments.get(0, "func") or UNKNOWN
+
+
+def _cond(interpreter: Interpreter, arguments: Arguments) -> Value:
+    """``tf.cond(test, yes, no)`` and ``smart_cond``: both branches, each under its guard."""
+    test, yes, no = arguments.at(0, "pred"), arguments.at(1, "true_fn"), arguments.at(2, "false_fn")
+
+    def run(branch: Value) -> Callable[[], Value]:
+        return lambda: interpreter.call(branch, Arguments((), {}, arguments.node, arguments.frame))
+
+    truth = test.truth()
+    if truth is not None:
+        return run(yes if truth else no)()
+    return interpreter.either(test, arguments.node, run(yes), run(no))
+
+
+def _in_phase(train_first: bool) -> Handler:
+    """``K.in_train_phase(x, alt, training)``."""
+
+    def choose(interpreter: Interpreter, arguments: Arguments) -> Value:
+        test = arguments.get(2, "training") or guards.LEARNING_PHASE
+        first, second = arguments.at(0), arguments.at(1)
+
+        def run(branch: Value) -> Callable[[], Value]:
+            if isinstance(branch, Function):
+                return lambda: interpreter.call(branch, Arguments((), {}, arguments.node, arguments.frame))
+            return lambda: branch
+
+        yes, no = (first, second) if train_first else (second, first)
+        return interpreter.either(test, arguments.node, run(yes), run(no))
+
+    return choose
+
+
+def _seed(name: str) -> Handler:
+    def set_seed(interpreter: Interpreter, arguments: Arguments) -> Value:
+        record(interpreter, SeedEvent(arguments.site, arguments.frame, name=name, seed=arguments.at(0, "seed")))
+        return NONE
+
+    return set_seed
+
+
+def _learning_phase(interpreter: Interpreter, arguments: Arguments) -> Value:
+    value = arguments.at(0, "value")
+    phase = bool(value.value) if isinstance(value, Const) and value.value in (0, 1, True, False) else None
+    interpreter.memory["learning_phase"] = phase
+    record(interpreter, ModeEvent(arguments.site, arguments.frame, value=phase))
+    return NONE
+
+
+def _mirrored(interpreter: Interpreter, arguments: Arguments) -> Value:
+    devices = arguments.get(0, "devices")
+    items = devices.iterate(interpreter) if devices is not None and not isinstance(devices, Const) else None
+    replicas = Range(len(items), len(items)) if items else Range(1, None)
+    return Strategy("MirroredStrategy", replicas)
+
+
+def _strategy(kind: str, low: int, high: int | None) -> Handler:
+    return lambda interpreter, arguments: Strategy(kind, Range(low, high))
+
+
+def _map_function(interpreter: Interpreter, arguments: Arguments) -> Value:
+    """``tf.map_fn(f, x)``, ``tf.vectorized_map``: f sees one element."""
+    return interpreter.call(arguments.at(0, "fn"), Arguments((Tensor(),), {}, arguments.node, arguments.frame))
+
+
+def _run_functions(interpreter: Interpreter, arguments: Arguments) -> Value:
+    return interpreter.call(arguments.at(0, "config_proto"), Arguments((), {}, arguments.node, arguments.frame))
+
+
+def _gradients(interpreter: Interpreter, arguments: Arguments) -> Value:
+    return UNKNOWN
+
+
+def _variable(interpreter: Interpreter, arguments: Arguments) -> Value:
+    return Tensor(parameter=True)
+
+
+def _bidirectional_input(interpreter: Interpreter, arguments: Arguments) -> Value:
+    return input_tensor(interpreter, arguments)
+
+
+def _merge(kind: str) -> Handler:
+    """The functional forms ``keras.layers.add([...])``."""
+
+    def apply(interpreter: Interpreter, arguments: Arguments) -> Value:
+        layer = make_layer(interpreter, kind, Arguments((), {}, arguments.node, arguments.frame))
+        return call_layer(interpreter, layer, arguments)
+
+    return apply
+
+
+def _clone(interpreter: Interpreter, arguments: Arguments) -> Value:
+    return arguments.at(0, "model")
+
+
+def _metric(name: str) -> Handler:
+    """A metric or loss object: using it on predictions evaluates them."""
+
+    def make(interpreter: Interpreter, arguments: Arguments) -> Value:
+        return Metric(name)
+
+    return make
+
+
+class Metric(Object):
+    """An object of ``keras.metrics`` or ``keras.losses``."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def call(self, interpreter: Interpreter, arguments: Arguments) -> Value:
+        tensors = list(tensors_in(arguments.all(), interpreter))
+        how = "metric" if self.name.startswith("keras.metrics") else "loss"
+        for tensor in tensors:
+            use(tensor, how)
+        return merged(tensors, row_mean=True) or UNKNOWN
+
+    def attribute(self, interpreter: Interpreter, name: str) -> Value:
+        if name in ("update_state", "__call__"):
+            return Builtin(f"metric.{name}", self.call)
+        return UNKNOWN
+
+
+class RandomGenerator(Object):
+    """A NumPy generator: its draws have shapes, and a seed of their own."""
+
+    __slots__ = ()
+
+    def attribute(self, interpreter: Interpreter, name: str) -> Value:
+        return Builtin(f"generator.{name}", lambda i, a: self._draw(i, name, a))
+
+    def _draw(self, interpreter: Interpreter, name: str, arguments: Arguments) -> Value:
+        tensors = list(tensors_in(arguments.all(), interpreter))
+        return merged(tensors) or Tensor(shape=array_shape(interpreter, name, arguments), literal=True)
+
+
+_HANDLERS: dict[str, Handler] = {
+    "numpy.random.default_rng": lambda i, a: RandomGenerator(),
+    "numpy.random.RandomState": lambda i, a: RandomGenerator(),
+    "keras.Sequential": make_sequential,
+    "keras.Model": make_functional,
+    "keras.Input": input_tensor,
+    "keras.models.load_model": lambda i, a: OpaqueModel("load_model", a.site),
+    "keras.saving.load_model": lambda i, a: OpaqueModel("load_model", a.site),
+    "keras.models.model_from_json": lambda i, a: OpaqueModel("model_from_json", a.site),
+    "keras.models.clone_model": _clone,
+    "tensorflow.saved_model.load": lambda i, a: OpaqueModel("saved_model.load", a.site),
+    "keras.backend.learning_phase": guards.learning_phase.handler,
+    "keras.backend.set_learning_phase": _learning_phase,
+    "keras.backend.in_train_phase": _in_phase(train_first=True),
+    "keras.backend.in_test_phase": _in_phase(train_first=False),
+    "keras.utils.set_random_seed": _seed("keras.utils.set_random_seed"),
+    "tensorflow.GradientTape": lambda i, a: Tape(),
+    "tensorflow.function": _function,
+    "tensorflow.autograph.experimental.do_not_convert": _function,
+    "tensorflow.recompute_grad": _function,
+    "tensorflow.custom_gradient": _function,
+    "tensorflow.cond": _cond,
+    "tensorflow.compat.v1.cond": _cond,
+    "keras.ops.cond": _cond,
+    "keras.utils.smart_cond": _cond,
+    "tensorflow.map_fn": _map_function,
+    "tensorflow.vectorized_map": _map_function,
+    "tensorflow.Variable": _variable,
+    "keras.Variable": _variable,
+    "tensorflow.distribute.MirroredStrategy": _mirrored,
+    "tensorflow.distribute.experimental.MultiWorkerMirroredStrategy": _strategy("MultiWorkerMirroredStrategy", 1, None),
+    "tensorflow.distribute.MultiWorkerMirroredStrategy": _strategy("MultiWorkerMirroredStrategy", 1, None),
+    "tensorflow.distribute.TPUStrategy": _strategy("TPUStrategy", 1, None),
+    "tensorflow.distribute.experimental.TPUStrategy": _strategy("TPUStrategy", 1, None),
+    "tensorflow.distribute.OneDeviceStrategy": _strategy("OneDeviceStrategy", 1, 1),
+    "tensorflow.distribute.get_strategy": _strategy("default", 1, 1),
+    "tensorflow.data.Dataset.from_tensor_slices": datasets.from_tensors,
+    "tensorflow.data.Dataset.from_tensors": lambda i, a: datasets.Dataset(),
+    "tensorflow.data.Dataset.range": datasets.counted,
+    "tensorflow.data.Dataset.zip": datasets.zipped,
+    "keras.preprocessing.image.ImageDataGenerator": lambda i, a: datasets.Dataset(),
+    **{f"keras.utils.{name}": datasets.from_directory for name in
+       ("image_dataset_from_directory", "text_dataset_from_directory", "audio_dataset_from_directory", "timeseries_dataset_from_array")},
+    **{f"keras.datasets.{name}.load_data": (lambda name: lambda i, a: datasets.load_data(name))(name) for name in datasets.DATASETS},
+    **{f"keras.layers.{name.lower()}": _merge(name) for name in
+       ("Add", "Concatenate", "Multiply", "Average", "Maximum", "Minimum", "Subtract", "Dot")},
+    **{name: _seed(name) for name in SEEDING},
+}  # fmt: skip
+
+_DATASET_READERS = ("tensorflow.data.", "tensorflow_datasets.load")
+
+
+@functools.lru_cache(maxsize=8192)
+def _named(dotted: str) -> Value:
+    name = canonical(dotted)
+    if name in _HANDLERS:
+        return Named(name, _HANDLERS[name])
+    kind = layer_kind(name)
+    if kind is not None:
+        return Named(name, lambda interpreter, arguments: make_layer(interpreter, kind, arguments))
+    parts = name.split(".")
+    if name.startswith("keras.applications.") and len(parts) == 3:
+        found = contents(parts[2])
+        if found is not None:
+            return Named(name, lambda i, a: make_application(i, parts[2], found, a))
+    if parts[0] in ("keras", "tensorflow") and "optimizers" in parts and parts[-1][:1].isupper() and "schedules" not in parts:
+        return Named(name, lambda i, a: Optimizer())
+    if name.startswith(("keras.metrics.", "keras.losses.")) and parts[-1][:1].isupper():
+        return Named(name, _metric(name))
+    if name.startswith("tensorflow.data.") and name.endswith(("Dataset", "from_generator", "list_files", "Dataset.random")):
+        return Named(name, lambda i, a: datasets.Dataset())
+    if name == "tensorflow_datasets.load":
+        return Named(name, _load_split)
+    return External(name)
+
+
+def _load_split(interpreter: Interpreter, arguments: Arguments) -> Value:
+    """``tfds.load(name, split=...)``."""
+    size = arguments.get(None, "batch_size")
+    number, is_assumed = datasets.size_of(size)
+    batching = datasets.Batching(number, is_assumed, arguments.site) if number is not None else None
+    split = arguments.get(None, "split")
+    items = split.iterate(interpreter) if split is not None else None
+    one = datasets.Dataset(batching=batching)
+    return interpreter.new_list(tuple(one for _ in items)) if items else join_all([one])
+
+
+class Frameworks:
+    """Implements ``modelint.program.library.Library``."""
+
+    def knows(self, package: str) -> bool:
+        return package in PACKAGES
+
+    def name(self, dotted: str) -> Value:
+        if dotted in ("tensorflow.newaxis", "numpy.newaxis"):
+            return NONE
+        if dotted == "random.seed":
+            return Named(dotted, _seed(dotted))
+        return _named(dotted)
+
+    def unknown_call(self, interpreter: Interpreter, callee: Value, arguments: Arguments) -> Value:
+        if isinstance(callee, External):
+            found = operate(interpreter, canonical(callee.dotted), arguments)
+            if found is not None:
+                return found
+        if _is_seeding(callee, arguments.node):
+            record(interpreter, SeedEvent(arguments.site, arguments.frame, name="unknown", seed=arguments.at(0)))
+        tensors = list(tensors_in(arguments.all(), interpreter))
+        if isinstance(callee, Tensor):
+            tensors.append(callee)
+        return merged(tensors) or UNKNOWN
+
+    def unknown_attribute(self, interpreter: Interpreter, value: Value, name: str) -> Value:
+        if value is UNKNOWN and name in ("apply_gradients", "minimize"):
+            return Optimizer().attribute(interpreter, name)
+        if value is UNKNOWN and name in FITTING | EVALUATING:
+            return UNKNOWN
+        return UNKNOWN
+
+    def operation(
+        self, interpreter: Interpreter, operator: str, operands: tuple[Value, ...], node: libcst.CSTNode, frame: Frame
+    ) -> Value | None:
+        on_mode = guards.operation(operator, operands)
+        if on_mode is not None:
+            return on_mode
+        if operator == "Add" and len(operands) == 2:
+            added = _add_variables(interpreter, operands)
+            if added is not None:
+                return added
+        tensors = [value for operand in operands for value in alternatives(operand) if isinstance(value, Tensor)]
+        if not tensors:
+            return None
+        if operator in ("Is", "IsNot", "In", "NotIn"):
+            return None
+        if operator in ("And", "Or"):
+            return None
+        if operator in ("Equal", "NotEqual") and len(operands) == 2:
+            compare(interpreter, "==" if operator == "Equal" else "!=", *operands, Arguments(operands, {}, node, frame))
+            for tensor in tensors:
+                use(tensor, "decision")
+        result = merged(tensors)
+        if result is None:
+            return None
+        note_mixing(interpreter, tensors)
+        averages = all(t.row_mean for t in tensors)
+        made = replace(
+            result,
+            batch_first=any(t.batch_first for t in tensors),
+            shape=tensors[0].shape,
+            row_mean=averages and (len(tensors) == 1 or operator in ("Add", "Subtract")),
+            integer=all(t.integer for t in tensors),
+        )
+        if averages and operator == "Add" and interpreter.loop_depth:
+            return replace(made, accumulated=True)
+        if operator == "Divide" and isinstance(operands[0], (Tensor, Union)) and tensors[0].accumulated:
+            _note_mean_of_means(interpreter, tensors[0], operands[1], node, frame)
+        return replace(made, accumulated=any(t.accumulated for t in tensors) and operator in ("Add", "Subtract"))
+
+    def class_base(self, value: Value) -> External | None:
+        if not isinstance(value, External):
+            return None
+        name = canonical(value.dotted)
+        if name in ("keras.Model", "keras.Sequential", "keras.Layer") or layer_kind(name) is not None:
+            return value
+        return None
+
+    def base_attribute(self, interpreter: Interpreter, instance: Instance, base: External, name: str) -> Value | None:
+        kind = canonical(base.dotted)
+        if name == "__init__":
+            return Builtin(f"{kind}.__init__", lambda i, a: _initialise(i, instance, kind, a))
+        if name == "__call__":
+            return Builtin(f"{kind}.__call__", lambda i, a: self.call_instance(i, instance, a) or UNKNOWN)
+        graph = interpreter.store.get(instance.identity, "#graph")
+        if graph is not None and name in ("add", "layers", "output", "outputs", "input", "inputs", "get_layer", "call"):
+            return interpreter.attribute(graph, name)
+        if name == "call":
+            own = interpreter.class_attribute(instance.cls, "call")
+            if isinstance(own, Function) and forward_pass(interpreter) is None:
+                return Builtin(f"{kind}.call", lambda i, a: call_model(i, instance, a, through="call"))
+            layer = layer_kind(kind)
+            if layer is not None:
+                stock = LayerObject(layer, {}, instance.cls.module.script.site(instance.cls.node), ())
+                return Builtin(f"{kind}.call", lambda i, a: call_layer(i, stock, a))
+        if name in ("add_weight", "add_variable"):
+            return Builtin(f"{kind}.{name}", _variable)
+        if kind in ("keras.Model", "keras.Sequential"):
+            if name == "optimizer":
+                return Optimizer()
+            found = model_attribute(interpreter, instance, name)
+            if found is not None:
+                return found
+        if name in ("trainable_variables", "trainable_weights", "weights", "variables"):
+            return Variables((instance,))
+        return None
+
+    def instantiated(self, interpreter: Interpreter, instance: Instance, arguments: Arguments) -> None:
+        note_scope(interpreter, instance)
+        base = base_name(interpreter, instance)
+        if base is not None and not isinstance(interpreter.class_attribute(instance.cls, "__init__"), Function):
+            _initialise(interpreter, instance, base, arguments)
+
+    def method(self, interpreter: Interpreter, instance: Instance, name: str) -> Value | None:
+        if name == "call" and base_name(interpreter, instance) is not None:
+            return Builtin("call", lambda i, a: call_model(i, instance, a, through="call"))
+        return None
+
+    def call_instance(self, interpreter: Interpreter, instance: Instance, arguments: Arguments) -> Value | None:
+        base = base_name(interpreter, instance)
+        if base is None:
+            return None
+        has_call = interpreter.class_attribute(instance.cls, "call") is not None
+        graph = interpreter.store.get(instance.identity, "#graph")
+        if not has_call and graph is None and layer_kind(base) is None:
+            method = interpreter.class_attribute(instance.cls, "__call__")
+            return None if isinstance(method, Function) else call_model(interpreter, instance, arguments)
+        tensors = list(tensors_in(arguments.all(), interpreter))
+        concrete = any(t.symbolic is None for t in tensors)
+        in_tape = any(isinstance(context, Tape) for context in interpreter.contexts)
+        is_model = base in ("keras.Model", "keras.Sequential")
+        if not is_model and not concrete and not in_tape and forward_pass(interpreter) is None and not tensors:
+            return Tensor(symbolic=GraphNode(Part(instance, arguments.site, Passing.ABSENT, arguments=arguments)))
+        return call_model(interpreter, instance, arguments)
+
+    def attribute_set(self, interpreter: Interpreter, instance: Instance, name: str, value: Value) -> None:
+        if name == "trainable":
+            note_trainable(interpreter, instance, value)
+
+    def decorate(self, interpreter: Interpreter, decorator: Value, function: Function | Class) -> Value | None:
+        return None
+
+    def dropped(self, interpreter: Interpreter, value: Value, node: libcst.CSTNode, frame: Frame) -> None:
+        for tensor in tensors_in((value,), interpreter):
+            for call in tensor.calls:
+                if call.site.node is node:
+                    call.dropped = True
+
+    def returned(self, interpreter: Interpreter, value: Value, frame: Frame) -> None:
+        for tensor in tensors_in((value,), interpreter):
+            use(tensor, f"returned by {frame.name}")
+
+    def enter_root(self, interpreter: Interpreter, function: Function, instance: Instance | None) -> bool:
+        if instance is None:
+            return True
+        if base_name(interpreter, instance) is None:
+            return True
+        return function.name not in FORWARD_METHODS
+
+
+def _is_seeding(callee: Value, node: libcst.CSTNode) -> bool:
+    """Whether an unknown call sets a seed, by its name (``seed_everything``, ``utils.set_random_seeds``)."""
+    if isinstance(callee, External):
+        name = callee.dotted
+        if name.startswith(("numpy.", "torch.", "tensorflow.", "keras.")):
+            return False
+    elif isinstance(node, libcst.Call):
+        name = dotted_name(node.func)
+    else:
+        return False
+    return "seed" in name.rpartition(".")[2].lower()
+
+
+def _note_mean_of_means(
+    interpreter: Interpreter, total: Tensor, count: Value, node: libcst.CSTNode, frame: Frame
+) -> None:
+    """Record that a sum of batch means is divided by the number of batches."""
+    counted = all(isinstance(one, (datasets.BatchCount, Const, Range)) for one in alternatives(count))
+    uneven = [c for c in total.calls if c.batching is None or (not c.batching.drops and c.batching.partial != 0)]
+    assert frame.module is not None
+    if counted and uneven:
+        record(interpreter, MeanEvent(frame.module.script.site(node), frame))
+
+
+def _add_variables(interpreter: Interpreter, operands: tuple[Value, ...]) -> Value | None:
+    owners: list[Value] = []
+    for operand in operands:
+        for one in alternatives(operand):
+            if isinstance(one, Variables):
+                owners.extend(one.owners)
+            elif isinstance(one, (ListObject, Tuple)):
+                continue
+            elif not isinstance(one, Tensor):
+                return None
+    return Variables(tuple(dict.fromkeys(owners))) if owners else None
+
+
+def _initialise(interpreter: Interpreter, instance: Instance, kind: str, arguments: Arguments) -> Value:
+    """``super().__init__(...)`` of a Keras class: may give a functional or sequential graph."""
+    if kind == "keras.Sequential":
+        graph = Sequential(arguments.site, instance.cls.name)
+        fill_sequential(interpreter, graph, arguments)
+        interpreter.store.set(instance.identity, "#graph", graph)
+    elif kind == "keras.Model":
+        named = arguments.named(("inputs", "outputs"))
+        if "inputs" in named and "outputs" in named:
+            interpreter.store.set(instance.identity, "#graph", make_functional(interpreter, arguments))
+    trainable = arguments.keywords.get("trainable")
+    if trainable is not None:
+        note_trainable(interpreter, instance, trainable)
+    return NONE
+

@@ -1,0 +1,71 @@
+"""The events of one execution, judged: all facts of a program."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from modelint.facts import Fact, KerasVersion, Program, Purpose, Settings
+from modelint.frameworks.call_facts import CallFacts, comparisons
+from modelint.frameworks.events import Event, FitEvent, GradientEvent, ModeEvent, TrainableEvent
+from modelint.frameworks.forward_facts import ForwardFacts
+from modelint.frameworks.random_facts import RandomFacts
+from modelint.frameworks.training_facts import TrainingFacts
+from modelint.frameworks.trees import Trees
+from modelint.program.frames import ModuleState
+from modelint.program.interpreter import Interpreter
+
+
+_KERAS_2_ONLY = re.compile(
+    r"^\s*(from|import)\s+(tf_keras|tensorflow\.python\.keras|tensorflow\.contrib)\b|\bfit_generator\(|\btf\.contrib\.", re.MULTILINE
+)
+_KERAS_3_ONLY = re.compile(
+    r"\bkeras\.(ops|random|saving|distribution|tree)\.|^\s*from\s+keras\s+import\s+.*\b(ops|random)\b"
+    r"|^\s*(from|import)\s+keras\.(src|ops|random)\b|^\s*import\s+keras_(hub|nlp)\b",
+    re.MULTILINE,
+)
+
+
+def narrowed(settings: Settings, events: list[Event], modules: Iterable[ModuleState]) -> Settings:
+    """The settings without the Keras versions under which the program cannot run: it uses what they do not have."""
+    texts = [module.script.text for module in modules]
+    keras2 = any(isinstance(event, ModeEvent) for event in events) or any(map(_KERAS_2_ONLY.search, texts))
+    keras3 = any(map(_KERAS_3_ONLY.search, texts))
+    if keras2 is keras3:
+        return settings
+    kept = tuple(version for version in settings.versions if (version is KerasVersion.KERAS_2) is keras2)
+    return replace(settings, versions=kept) if kept else settings
+
+
+def lower(interpreter: Interpreter, events: list[Event], modules: Iterable[ModuleState], path: str, settings: Settings) -> Program:
+    """The program of a root file. Executes forward passes that were not needed before."""
+    settings = narrowed(settings, events, modules)
+    trees = Trees(interpreter, settings.versions)
+    trees.trainable = [event for event in events if isinstance(event, TrainableEvent)]
+    calls = CallFacts(trees, events)
+    forwards = ForwardFacts(trees, events, modules)
+    training = TrainingFacts(trees, events, calls)
+
+    def facts() -> Iterator[Fact]:
+        yield from forwards.models()
+        yield from calls.facts()
+        yield from comparisons(events)
+        yield from forwards.forward_passes()
+        yield from forwards.hard_wired()
+        yield from training.runs()
+        yield from training.drifts()
+        yield from training.dropped()
+
+    found = list(facts())
+    # forward passes run above have recorded draws, reductions and layers of their own
+    random = RandomFacts(trees, events)
+    found.extend(random.made())
+    found.extend(random.facts())
+    found.extend(training.static_batches())
+    found.extend(training.reductions())
+    found.extend(training.writes())
+    found.extend(training.means())
+    trains = any(isinstance(event, FitEvent) or (isinstance(event, GradientEvent) and event.applied) for event in events)
+    trains = trains or any(calls.purpose(call)[0] is Purpose.TRAINING for call in calls.calls)
+    return Program(path, tuple(found), settings, trains)

@@ -1,0 +1,483 @@
+"""Models of Keras: Sequential, functional, ready-made, loaded, and what can be asked of any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypedDict
+
+import libcst
+
+from modelint.documents import Script, Site
+from modelint.facts import Passing
+from modelint.frameworks.applications import Contents
+from modelint.frameworks.datasets import Batching, batching_of
+from modelint.frameworks.events import CallEvent, EvaluateEvent, FitEvent, ModelEvent, ResetEvent, record
+from modelint.frameworks.graph import GraphNode, Part, passing_of
+from modelint.frameworks.guards import is_guarded, reached
+from modelint.frameworks.layers import LayerObject, Variables, connect, note_trainable
+from modelint.frameworks.tapes import Tape, note_scope, strategy_scopes
+from modelint.frameworks.tensors import Tensor, merged, tensors_in
+from modelint.program.frames import Arguments
+from modelint.program.interpreter import Interpreter
+from modelint.program.values import (
+    NONE,
+    UNKNOWN,
+    Builtin,
+    Const,
+    DictObject,
+    Function,
+    Instance,
+    ListObject,
+    Object,
+    Tuple,
+    Value,
+    alternatives,
+)
+
+FITTING = frozenset(("fit", "fit_generator", "train_on_batch"))
+EVALUATING = frozenset(
+    ("evaluate", "predict", "evaluate_generator", "predict_generator", "predict_on_batch", "test_on_batch", "predict_classes")
+)
+VARIABLES = frozenset(
+    ("trainable_variables", "trainable_weights", "variables", "weights", "non_trainable_variables", "non_trainable_weights")
+)
+
+
+class ModelObject(Object):
+    """A model that the library builds (not a user's class)."""
+
+    __slots__ = ("kind", "name", "site")
+
+    def __init__(self, kind: str, site: Site, name: str | None = None) -> None:
+        super().__init__()
+        self.kind = kind
+        self.site = site
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.kind})"
+
+    def attribute(self, interpreter: Interpreter, name: str) -> Value:
+        found = interpreter.store.get(self.identity, name)
+        return found if found is not None else model_attribute(interpreter, self, name) or UNKNOWN
+
+    def set_attribute(self, interpreter: Interpreter, name: str, value: Value) -> None:
+        interpreter.store.set(self.identity, name, value)
+        if name == "trainable":
+            note_trainable(interpreter, self, value)
+
+    def call(self, interpreter: Interpreter, arguments: Arguments) -> Value:
+        return call_model(interpreter, self, arguments)
+
+
+class Sequential(ModelObject):
+    """A stack of layers, in a list that ``add`` extends."""
+
+    __slots__ = ("layers",)
+
+    def __init__(self, site: Site, name: str | None = None) -> None:
+        super().__init__("Sequential", site, name)
+        self.layers = ListObject()
+
+
+class Functional(ModelObject):
+    """A model cut from a graph of symbolic tensors."""
+
+    __slots__ = ("inputs", "outputs")
+
+    def __init__(
+        self, site: Site, inputs: tuple[GraphNode, ...], outputs: tuple[GraphNode, ...], name: str | None = None
+    ) -> None:
+        super().__init__("Functional", site, name)
+        self.inputs = inputs
+        self.outputs = outputs
+
+    def nodes(self) -> list[GraphNode]:
+        """The nodes between inputs and outputs, in an order of execution."""
+        nodes: dict[GraphNode, None] = {}
+        for output in self.outputs:
+            nodes.update(dict.fromkeys(output.ancestors()))
+        return list(nodes)
+
+
+class Application(ModelObject):
+    """A network of ``keras.applications``."""
+
+    __slots__ = ("contents", "include_top")
+
+    def __init__(self, kind: str, site: Site, contents: Contents, include_top: bool) -> None:
+        super().__init__(kind, site)
+        self.contents = contents
+        self.include_top = include_top
+
+
+class OpaqueModel(ModelObject):
+    """A model whose content is not known (loaded from a file, from a hub)."""
+
+    __slots__ = ()
+
+
+class SomeLayerOf(Value):
+    """Some layer of a model, it is not known which."""
+
+    __slots__ = ("model",)
+
+    def __init__(self, model: Value) -> None:
+        self.model = model
+
+    def attribute(self, interpreter: Interpreter, name: str) -> Value:
+        if name in ("output", "input"):
+            return symbolic_output(self.model)
+        if name in VARIABLES:
+            return Variables((self.model,))
+        return UNKNOWN
+
+    def set_attribute(self, interpreter: Interpreter, name: str, value: Value) -> None:
+        if name == "trainable":
+            note_trainable(interpreter, self.model, UNKNOWN)
+
+
+def symbolic_output(model: Value) -> Value:
+    """``model.output``: a symbolic tensor whose graph holds the whole model."""
+    if isinstance(model, Functional) and model.outputs:
+        tensors = tuple(Tensor(symbolic=node) for node in model.outputs)
+        return tensors[0] if len(tensors) == 1 else Tuple(tensors)
+    site = model.site if isinstance(model, (ModelObject, LayerObject)) else None
+    if site is None:
+        return Tensor(symbolic=GraphNode(None))
+    return Tensor(symbolic=GraphNode(Part(model, site), (GraphNode(None),), inlined=True))
+
+
+def make_sequential(interpreter: Interpreter, arguments: Arguments) -> Sequential:
+    """``keras.Sequential(layers)``."""
+    name = arguments.get(1, "name")
+    model = Sequential(arguments.site, name.value if isinstance(name, Const) and isinstance(name.value, str) else None)
+    fill_sequential(interpreter, model, arguments)
+    record(interpreter, ModelEvent(arguments.site, arguments.frame, model=model))
+    note_scope(interpreter, model)
+    return model
+
+
+def fill_sequential(interpreter: Interpreter, model: Sequential, arguments: Arguments) -> None:
+    """The constructor's effect on a Sequential (or on a subclass of it)."""
+    given = arguments.get(0, "layers")
+    items = given.iterate(interpreter) if given is not None else ()
+    model.layers.set(interpreter, tuple(items or ()), given.element(interpreter) if given is not None and items is None else None)
+
+
+def make_functional(interpreter: Interpreter, arguments: Arguments) -> Value:
+    """``keras.Model(inputs, outputs)``."""
+    named = arguments.named(("inputs", "outputs", "name"))
+    outputs = _nodes(interpreter, named.get("outputs") or named.get("output"))
+    inputs = _nodes(interpreter, named.get("inputs") or named.get("input"))
+    name = named.get("name")
+    if not outputs:
+        return OpaqueModel("Model", arguments.site)
+    model = Functional(
+        arguments.site, inputs, outputs, name.value if isinstance(name, Const) and isinstance(name.value, str) else None
+    )
+    record(interpreter, ModelEvent(arguments.site, arguments.frame, model=model))
+    note_scope(interpreter, model)
+    return model
+
+
+def _nodes(interpreter: Interpreter, value: Value | None) -> tuple[GraphNode, ...]:
+    if value is None:
+        return ()
+    return tuple(t.symbolic for t in tensors_in((value,), interpreter) if t.symbolic is not None)
+
+
+def make_application(interpreter: Interpreter, name: str, contents: Contents, arguments: Arguments) -> Value:
+    """``keras.applications.ResNet50(...)``."""
+    named = arguments.named(("include_top", "weights", "input_tensor", "input_shape"))
+    top = named.get("include_top")
+    model = Application(name, arguments.site, contents, not (isinstance(top, Const) and top.value is False))
+    note_scope(interpreter, model)
+    borrowed = named.get("input_tensor")
+    if borrowed is not None:
+        nodes = _nodes(interpreter, borrowed)
+        if nodes:
+            part = Part(model, arguments.site)
+            return Functional(arguments.site, nodes, (GraphNode(part, nodes, inlined=True),), name)
+    return model
+
+
+def model_parameters(interpreter: Interpreter, model: Value) -> list[str]:
+    """The parameter names of a model's call, without self."""
+    if isinstance(model, Instance):
+        method = interpreter.class_attribute(model.cls, "call")
+        if isinstance(method, Function):
+            parameters = method.node.params
+            names = [p.name.value for p in (*parameters.posonly_params, *parameters.params)]
+            return names[1:]
+    return ["inputs", "training", "mask"]
+
+
+def call_passing(interpreter: Interpreter, model: Value, arguments: Arguments) -> Passing:
+    """How a call of a model passes ``training``, by name or by position."""
+    names = model_parameters(interpreter, model)
+    index = names.index("training") if "training" in names else None
+    given = arguments.get(index, "training")
+    if given is None and arguments.extra:
+        return Passing.DYNAMIC
+    return passing_of(given)
+
+
+def call_model(
+    interpreter: Interpreter, model: Value, arguments: Arguments, through: str = "__call__", passing: Passing | None = None
+) -> Value:
+    """Run a model: as a node of a graph, as part of a forward pass, or for its result."""
+    if passing is None:
+        passing = call_passing(interpreter, model, arguments)
+    if not arguments.positional and not arguments.keywords:
+        return UNKNOWN
+    output = connect(interpreter, model, arguments, passing, bypass=through == "call")
+    if output is not None:
+        return output
+    event = run_event(interpreter, model, arguments, through, passing)
+    tensors = list(tensors_in(arguments.all(), interpreter))
+    result = merged(tensors) or Tensor()
+    return replace(result, calls=result.calls | {event}, literal=False, derived=False, shape=None, batching=event.batching)
+
+
+def run_event(
+    interpreter: Interpreter, model: Value, arguments: Arguments, through: str, passing: Passing
+) -> CallEvent:
+    """Record that a model is run for its result."""
+    tensors = list(tensors_in(arguments.all(), interpreter))
+    batching = next((t.batching for t in tensors if t.batching is not None), None)
+    names = model_parameters(interpreter, model)
+    event = CallEvent(
+        arguments.site,
+        arguments.frame,
+        model=model,
+        through=through,
+        passing=passing,
+        tapes=tuple(context for context in interpreter.contexts if isinstance(context, Tape)),
+        reached=reached(interpreter),
+        batching=batching,
+        arguments=arguments.positional,
+        keywords=arguments.keywords,
+        repeated=interpreter.loop_depth > 0,
+        legacy=passing is not Passing.ABSENT and "training" not in arguments.keywords and names[:1] == ["inputs"],
+        learning_phase=interpreter.memory.get("learning_phase"),
+        guarded=is_guarded(interpreter),
+    )
+    if tensors and all(t.literal for t in tensors):
+        event.uses.add("literal input")
+    record(interpreter, event)
+    return event
+
+
+Method = Callable[[Interpreter, Value, Arguments], Value]
+
+
+def _fit(through: str) -> Method:
+    def fit(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
+        named = arguments.named(("x", "y", "batch_size", "epochs") if through == "fit" else ("x", "y"))
+        data = named.get("x") or named.get("generator") or UNKNOWN
+        size = named.get("batch_size")
+        record(
+            interpreter,
+            FitEvent(
+                arguments.site,
+                arguments.frame,
+                model=model,
+                through=through,
+                batching=batching_of(interpreter, data),
+                batch_size=size,
+                scopes=strategy_scopes(interpreter, model),
+                keywords={**named, "x": data},
+            ),
+        )
+        validation = named.get("validation_data")
+        if validation is not None or "validation_steps" in named:
+            record(
+                interpreter,
+                EvaluateEvent(
+                    arguments.site,
+                    arguments.frame,
+                    model=model,
+                    through="validation",
+                    batching=batching_of(interpreter, validation) if validation is not None else None,
+                    steps=named.get("validation_steps"),
+                    **_floor_division(interpreter, arguments, "validation_steps"),
+                ),
+            )
+        return UNKNOWN
+
+    return fit
+
+
+class _Division(TypedDict, total=False):
+    steps_place: Site
+    steps_dropped: int | None
+
+
+def _floor_division(interpreter: Interpreter, arguments: Arguments, keyword: str) -> _Division:
+    """Where a number of steps is written as a floor division, and what the division leaves out."""
+    node = arguments.node
+    for argument in node.args if isinstance(node, libcst.Call) else ():
+        if argument.keyword is None or argument.keyword.value != keyword:
+            continue
+        value: libcst.BaseExpression | None = argument.value
+        if isinstance(value, libcst.Name):
+            value = assigned_once(arguments.site.script, value.value)
+        if isinstance(value, libcst.BinaryOperation) and isinstance(value.operator, libcst.FloorDivide):
+            left = interpreter.evaluate(value.left, arguments.frame)
+            right = interpreter.evaluate(value.right, arguments.frame)
+            known = isinstance(left, Const) and isinstance(right, Const) and type(left.value) is int and type(right.value) is int
+            dropped = left.value % right.value if known and right.value else None  # type: ignore[union-attr]
+            return {"steps_place": arguments.site.script.site(value), "steps_dropped": dropped}
+    return {}
+
+
+def assigned_once(script: Script, name: str) -> libcst.BaseExpression | None:
+    """The only value that a module assigns to a name."""
+    found: list[libcst.BaseExpression] = []
+    stack: list[libcst.CSTNode] = [script.module]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, libcst.Assign):
+            if any(isinstance(t.target, libcst.Name) and t.target.value == name for t in node.targets):
+                found.append(node.value)
+        elif not isinstance(node, libcst.BaseExpression):
+            stack.extend(node.children)
+    return found[0] if len(found) == 1 else None
+
+
+def _evaluate(through: str) -> Method:
+    def evaluate(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
+        data = arguments.get(0, "x") or arguments.get(0, "generator") or UNKNOWN
+        batching = batching_of(interpreter, data)
+        record(
+            interpreter,
+            EvaluateEvent(
+                arguments.site, arguments.frame, model=model, through=through, batching=batching,
+                steps=arguments.get(None, "steps"), **_floor_division(interpreter, arguments, "steps"),
+            ),
+        )  # fmt: skip
+        if not through.startswith("predict"):
+            return UNKNOWN
+        event = CallEvent(
+            arguments.site, arguments.frame, model=model, through=through, passing=Passing.ABSENT, batching=batching,
+            arguments=arguments.positional,
+        )  # fmt: skip
+        record(interpreter, event)
+        return Tensor(calls=frozenset({event}), batching=_prediction_batch(arguments, batching))
+
+    return evaluate
+
+
+def _prediction_batch(arguments: Arguments, batching: Batching | None) -> Batching | None:
+    size = arguments.get(1, "batch_size")
+    if isinstance(size, Const) and type(size.value) is int:
+        return replace(batching or Batching(), size=size.value)
+    return batching
+
+
+def tracked_layers(interpreter: Interpreter, instance: Instance) -> list[Value]:
+    """The layers and models that an instance holds as attributes, in lists and dictionaries too."""
+    found: list[Value] = []
+    for layer in interpreter.store.layers:
+        for (identity, name), value in list(layer.items()):
+            if identity == instance.identity and not name.startswith("#"):
+                found.extend(_layers_in(interpreter, value))
+    return list(dict.fromkeys(found))
+
+
+def _layers_in(interpreter: Interpreter, value: Value, depth: int = 2) -> list[Value]:
+    found: list[Value] = []
+    for one in alternatives(value):
+        if isinstance(one, (LayerObject, ModelObject, Instance)):
+            found.append(one)
+        elif depth and isinstance(one, (Tuple, ListObject, DictObject)):
+            items = list(one.entries(interpreter).values()) if isinstance(one, DictObject) else one.iterate(interpreter)
+            for item in items if items is not None else (one.element(interpreter),):
+                found.extend(_layers_in(interpreter, item, depth - 1))
+    return found
+
+
+def _layers(interpreter: Interpreter, model: Value) -> Value:
+    if isinstance(model, Sequential):
+        return model.layers
+    if isinstance(model, Instance):
+        return interpreter.new_list(tuple(tracked_layers(interpreter, model)))
+    if isinstance(model, Functional):
+        found = [node.part.callee for node in model.nodes() if node.part is not None]
+        if all(not isinstance(value, Application) for value in found):
+            return interpreter.new_list(tuple(dict.fromkeys(found)))
+    return interpreter.new_list((), SomeLayerOf(model))
+
+
+def _add(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
+    if isinstance(model, Sequential):
+        model.layers.append(interpreter, arguments.at(0, "layer"))
+    return NONE
+
+
+def _get_layer(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
+    name, index = arguments.get(0, "name"), arguments.get(1, "index")
+    items = _layers(interpreter, model).iterate(interpreter)
+    if items is not None:
+        if isinstance(index, Const) and type(index.value) is int and -len(items) <= index.value < len(items):
+            return items[index.value]
+        if isinstance(name, Const):
+            for item in items:
+                if getattr(item, "name", None) == name.value:
+                    return item
+    return SomeLayerOf(model)
+
+
+def _call_directly(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
+    return call_model(interpreter, model, arguments, through="call")
+
+
+def _reset(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
+    record(interpreter, ResetEvent(arguments.site, arguments.frame, target=model))
+    return NONE
+
+
+def _same(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
+    return UNKNOWN
+
+
+def _first_of(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
+    return NONE
+
+
+_METHODS: dict[str, Method] = {
+    **{name: _fit(name) for name in FITTING},
+    **{name: _evaluate(name) for name in EVALUATING},
+    "add": _add,
+    "get_layer": _get_layer,
+    "call": _call_directly,
+    "__call__": lambda interpreter, model, arguments: call_model(interpreter, model, arguments),
+    **dict.fromkeys(("build", "summary", "save", "save_weights", "load_weights", "pop", "set_weights"), _first_of),
+    **dict.fromkeys(("export", "to_json", "get_config", "count_params", "get_weights"), _same),
+    **dict.fromkeys(("reset_states", "reset_state"), _reset),
+}
+
+
+def model_attribute(interpreter: Interpreter, model: Value, name: str) -> Value | None:
+    """An attribute that every model has; None for others."""
+    if name in _METHODS:
+        method = _METHODS[name]
+        return Builtin(f"model.{name}", lambda i, a: method(i, model, a))
+    if name in VARIABLES:
+        return Variables((model,))
+    if name == "layers":
+        return _layers(interpreter, model)
+    if name in ("output", "outputs"):
+        return symbolic_output(model)
+    if name in ("input", "inputs"):
+        nodes = model.inputs if isinstance(model, Functional) else (GraphNode(None),)
+        tensors = tuple(Tensor(symbolic=node, shape=node.shape) for node in nodes)
+        return tensors[0] if len(tensors) == 1 else Tuple(tensors)
+    return None
+
+
+def model_instances(values: tuple[Value, ...]) -> list[Value]:
+    """The models among some values."""
+    return [one for value in values for one in alternatives(value) if isinstance(one, (ModelObject, Instance))]

@@ -1,0 +1,255 @@
+"""Array operations of TensorFlow, Keras and NumPy: what they do to the samples of a batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from modelint.facts import Passing
+from modelint.frameworks.events import CompareEvent, DrawEvent, ReductionEvent, StaticBatchEvent, record
+from modelint.frameworks.graph import ForwardContext, Part, forward_pass
+from modelint.frameworks.guards import has_opaque_guard, is_guarded, is_named_mode, reached
+from modelint.frameworks.keras_modes import ALWAYS
+from modelint.frameworks.layers import setting
+from modelint.frameworks.structure import Operation
+from modelint.frameworks.tensors import Tensor, merged, tensors_in, use
+from modelint.program.frames import Arguments
+from modelint.program.interpreter import Interpreter
+from modelint.program.values import UNKNOWN, Const, Tuple, Value
+
+ARRAY_PACKAGES = ("tensorflow.", "numpy.", "keras.ops.", "keras.backend.", "keras.losses.", "keras.activations.", "tensorflow_probability.")
+
+REDUCTIONS = frozenset(
+    ("reduce_mean", "reduce_sum", "reduce_max", "reduce_min", "reduce_std", "reduce_variance", "mean", "sum", "max", "min",
+     "amax", "amin", "std", "var", "variance", "moments", "median", "norm", "l2_normalize", "normalize", "softmax",
+     "log_softmax", "reduce_euclidean_norm", "reduce_logsumexp", "logsumexp", "reduce_prod", "prod", "reduce_any",
+     "reduce_all", "cumsum", "argsort", "sort")
+)  # fmt: skip
+"""Operations with an axis argument that mix the values along it."""
+
+NORMALISING = frozenset(("moments", "l2_normalize", "normalize", "softmax", "log_softmax", "mean", "reduce_mean", "std", "reduce_std",
+                         "var", "variance", "reduce_variance", "reduce_max", "max", "amax", "reduce_min", "min", "amin"))  # fmt: skip
+"""Those of them that are reported when they run over the batch axis; sums feed losses and counters as a rule."""
+
+MIXING = frozenset(("l2_normalize", "normalize", "softmax", "log_softmax"))
+"""Those whose result is the batch again, mixed."""
+
+LAST_AXIS_DEFAULT = frozenset(("softmax", "log_softmax", "l2_normalize_last", "argsort", "sort"))
+
+ELEMENTWISE = frozenset(
+    ("add", "subtract", "multiply", "divide", "truediv", "relu", "sigmoid", "tanh", "gelu", "elu", "selu", "leaky_relu", "swish", "silu",
+     "softplus", "exp", "log", "log1p", "sqrt", "rsqrt", "square", "abs", "maximum", "minimum", "cast", "identity", "clip",
+     "clip_by_value", "negative", "pow", "power", "sign", "round", "where", "convert_to_tensor", "convert_to_numpy", "stop_gradient",
+     "bias_add", "nan_to_num", "zeros_like", "ones_like", "floor", "ceil", "sin", "cos", "softmax", "log_softmax", "dropout",
+     "conv2d", "conv1d", "max_pool2d", "avg_pool2d", "batch_normalization", "matmul", "checkpoint", "asarray", "array", "float32")
+)  # fmt: skip
+"""Operations that keep the samples where they are."""
+
+CREATORS = frozenset(
+    ("zeros", "ones", "empty", "full", "normal", "uniform", "truncated_normal", "rand", "randn", "random", "random_sample", "randint",
+     "standard_normal", "integers", "eye", "categorical", "gamma", "poisson", "beta", "binomial", "stateless_normal",
+     "stateless_uniform", "linspace", "arange", "range", "choice", "permutation")
+)  # fmt: skip
+
+RANDOM_PREFIXES = ("tensorflow.image.random_", "tensorflow.random.", "keras.random.", "numpy.random.", "keras.backend.random_", "tensorflow.raw_ops.Random")
+NOT_DRAWS = frozenset(("seed", "set_seed", "set_random_seed", "Generator", "SeedGenerator", "get_state",
+                       "set_state", "get_global_generator", "create_rng_state", "from_seed", "shuffle", "experimental", "all_candidate_sampler"))  # fmt: skip
+
+DROPOUTS = frozenset(
+    ("tensorflow.nn.dropout", "tensorflow.nn.experimental.stateless_dropout", "tensorflow.nn.experimental.general_dropout",
+     "keras.random.dropout", "keras.backend.dropout", "tensorflow.compat.v1.nn.dropout")
+)  # fmt: skip
+
+SHUFFLES = frozenset(("numpy.random.shuffle", "numpy.random.permutation", "random.shuffle", "tensorflow.random.shuffle"))
+
+EXACT_COMPARISONS = frozenset(
+    ("numpy.array_equal", "numpy.testing.assert_array_equal", "numpy.testing.assert_equal", "numpy.array_equiv",
+     "tensorflow.debugging.assert_equal", "tensorflow.equal", "tensorflow.reduce_all", "numpy.all")
+)  # fmt: skip
+
+
+def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value | None:
+    """The result of a library operation on arrays, its effects recorded; None if it is no such operation."""
+    last = name.rpartition(".")[2]
+    if name in DROPOUTS:
+        return _dropout(interpreter, name, arguments)
+    if name in SHUFFLES:
+        record(interpreter, DrawEvent(arguments.site, arguments.frame, what=name, kind="shuffle"))
+        return merged(tensors_in(arguments.all(), interpreter))
+    if name.startswith(RANDOM_PREFIXES) and last not in NOT_DRAWS:
+        return _draw(interpreter, name, last, arguments)
+    if not name.startswith(ARRAY_PACKAGES) and not name.startswith("builtins."):
+        return None
+    tensors = list(tensors_in(arguments.all(), interpreter))
+    _note_uses(name, last, tensors)
+    if name in EXACT_COMPARISONS and len(arguments.positional) >= 2:
+        note_comparison(interpreter, name, arguments)
+    if last in REDUCTIONS and tensors:
+        return _reduce(interpreter, name, last, arguments, tensors)
+    if last in CREATORS and not tensors:
+        return Tensor(shape=array_shape(interpreter, last, arguments), literal=True)
+    if not tensors:
+        return None
+    if last == "reshape":
+        _note_reshape(interpreter, arguments, tensors[0])
+    if last == "stop_gradient":
+        for tensor in tensors:
+            use(tensor, "stop_gradient")
+        return replace(tensors[0], calls=frozenset())
+    result = merged(tensors)
+    assert result is not None
+    if last in ELEMENTWISE:
+        note_mixing(interpreter, tensors, always=last == "batch_normalization")
+        shape = tensors[0].shape if len(tensors) == 1 else None
+        return replace(result, batch_first=any(t.batch_first for t in tensors), shape=shape, batching=tensors[0].batching)
+    return replace(result, integer=last in ("argmax", "argmin"))
+
+
+def _note_reshape(interpreter: Interpreter, arguments: Arguments, tensor: Tensor) -> None:
+    """Record a reshape of a batch in a forward pass that fixes how many samples there are."""
+    shape = arguments.get(1, "shape") or arguments.get(None, "newshape")
+    axes = setting(shape, interpreter) if shape is not None else None
+    if tensor.batch_first and forward_pass(interpreter) is not None and isinstance(axes, tuple) and axes:
+        size = axes[0]
+        if isinstance(size, int) and not isinstance(size, bool) and size > 1:
+            record(interpreter, StaticBatchEvent(arguments.site, arguments.frame, how="a reshape", size=size))
+
+
+def _note_uses(name: str, last: str, tensors: list[Tensor]) -> None:
+    if name.startswith("builtins.print"):
+        how = "print"
+    elif last in ("argmax", "equal", "array_equal", "in_top_k", "top_k"):
+        how = "decision"
+    elif name.startswith("numpy."):
+        how = "numpy"
+    else:
+        return
+    for tensor in tensors:
+        use(tensor, how)
+
+
+def array_shape(interpreter: Interpreter, last: str, arguments: Arguments) -> tuple[int | None, ...] | None:
+    """The shape of an array that a function creates, as far as it is known."""
+    first = arguments.get(0, "shape") or arguments.get(None, "size")
+    if last in ("rand", "randn"):
+        sizes = [v.value if isinstance(v, Const) and type(v.value) is int else None for v in arguments.positional]
+        return tuple(sizes) or None
+    if last in ("random", "uniform", "normal", "randint", "integers", "choice", "beta", "gamma", "poisson", "binomial"):
+        first = arguments.get(None, "size") or arguments.get(None, "shape") or _first_shape(arguments)
+    if first is None:
+        return None
+    given = setting(first, interpreter)
+    if isinstance(given, bool):
+        return None
+    if isinstance(given, int):
+        return (given,)
+    if isinstance(given, tuple):
+        return tuple(size if type(size) is int else None for size in given)
+    return None
+
+
+def _first_shape(arguments: Arguments) -> Value | None:
+    """The size among positional arguments: the first that is a sequence."""
+    return next((v for v in arguments.positional if not isinstance(v, Const) and v is not UNKNOWN), None)
+
+
+def _axis(interpreter: Interpreter, last: str, arguments: Arguments) -> tuple[int, ...] | str | None:
+    """The axes of a reduction: a tuple, None for all, "unknown"."""
+    given = arguments.get(1, "axis") or arguments.get(None, "axes") or arguments.get(None, "dim")
+    if given is None:
+        return (-1,) if last in LAST_AXIS_DEFAULT else None
+    axes = setting(given, interpreter)
+    if axes is None:
+        return None
+    if isinstance(axes, int) and not isinstance(axes, bool):
+        return (axes,)
+    if isinstance(axes, tuple) and axes and all(isinstance(a, int) and not isinstance(a, bool) for a in axes):
+        return tuple(a for a in axes if isinstance(a, int))
+    return "unknown"
+
+
+def _reduce(interpreter: Interpreter, name: str, last: str, arguments: Arguments, tensors: list[Tensor]) -> Value:
+    axis = _axis(interpreter, last, arguments)
+    context = forward_pass(interpreter)
+    over_batch = axis is None or (isinstance(axis, tuple) and 0 in axis)
+    operand = next(tensors_in(arguments.positional[:1], interpreter), tensors[0])
+    result = merged(tensors)
+    assert result is not None
+    if context is not None and over_batch and last in NORMALISING and not isinstance(axis, str):
+        event = ReductionEvent(arguments.site, arguments.frame, operation=name, axis=axis, reached=reached(interpreter))
+        if operand.batch_first and last in MIXING and axis is not None:
+            record(interpreter, event)
+        elif operand.batch_first or (last == "moments" and axis is not None):
+            result = replace(result, statistics=result.statistics | {event})
+    keeps = isinstance(axis, tuple) and 0 not in axis
+    row_mean = axis is None and last in ("mean", "reduce_mean")
+    made = replace(result, batch_first=keeps and operand.batch_first, row_mean=row_mean)
+    return Tuple((made, made)) if last == "moments" else made
+
+
+def note_mixing(interpreter: Interpreter, tensors: list[Tensor], always: bool = False) -> None:
+    """Record the batch statistics that flow back into the samples they were computed from."""
+    if always or any(t.batch_first and not t.statistics for t in tensors):
+        for tensor in tensors:
+            for event in tensor.statistics:
+                if event not in interpreter.events:
+                    record(interpreter, event)
+
+
+def _dropout(interpreter: Interpreter, name: str, arguments: Arguments) -> Value:
+    rate = arguments.get(1, "rate") or arguments.get(None, "keep_prob")
+    context = forward_pass(interpreter)
+    record(
+        interpreter,
+        DrawEvent(
+            arguments.site, arguments.frame, what=name, kind="dropout", seed=arguments.get(None, "seed"), rate=rate,
+            in_forward=context is not None, reached=reached(interpreter), guarded=is_guarded(interpreter),
+            opaque_guard=has_opaque_guard(interpreter), named_guard=is_named_mode(interpreter),
+        ),
+    )  # fmt: skip
+    note_operation(interpreter, context, name, arguments, stochastic=True)
+    tensors = list(tensors_in(arguments.all(), interpreter))
+    result = merged(tensors)
+    return replace(result, batch_first=tensors[0].batch_first) if result is not None else Tensor()
+
+
+def note_operation(
+    interpreter: Interpreter, context: ForwardContext | None, name: str, arguments: Arguments, stochastic: bool
+) -> None:
+    """Record in a forward pass an operation that makes the layer's own mode matter."""
+    modes = reached(interpreter)
+    if context is not None and modes != ALWAYS:
+        operation = Operation(name, arguments.site, stochastic)
+        context.parts.append(Part(operation, arguments.site, Passing.TRUE, modes))
+
+
+def _draw(interpreter: Interpreter, name: str, last: str, arguments: Arguments) -> Value:
+    context = forward_pass(interpreter)
+    record(
+        interpreter,
+        DrawEvent(
+            arguments.site, arguments.frame, what=name, kind="operation", seed=arguments.get(None, "seed"),
+            in_forward=context is not None, reached=reached(interpreter), guarded=is_guarded(interpreter),
+            opaque_guard=has_opaque_guard(interpreter), named_guard=is_named_mode(interpreter),
+        ),
+    )  # fmt: skip
+    tensors = list(tensors_in(arguments.all(), interpreter))
+    if context is not None:
+        return replace(tensors[0], derived=True) if name.startswith("tensorflow.image.") and tensors else Tensor()
+    return Tensor(shape=array_shape(interpreter, last, arguments), literal=not tensors)
+
+
+def note_comparison(interpreter: Interpreter, how: str, arguments: Arguments) -> None:
+    """Record an exact comparison of two predictions."""
+    left, right = arguments.at(0), arguments.at(1)
+    compare(interpreter, how, left, right, arguments)
+
+
+def compare(interpreter: Interpreter, how: str, left: Value, right: Value, arguments: Arguments) -> None:
+    """Record that two values are compared exactly, if both are predictions."""
+    sides = [
+        next((t for t in tensors_in((side,), interpreter) if t.calls and not t.integer), None) for side in (left, right)
+    ]
+    if sides[0] is not None and sides[1] is not None and sides[0] is not sides[1]:
+        if how in ("tensorflow.reduce_all", "numpy.all"):
+            return
+        record(interpreter, CompareEvent(arguments.site, arguments.frame, how=how, left=sides[0], right=sides[1]))

@@ -1,0 +1,158 @@
+"""Random draws and seeds judged: what governs which draw, by version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from modelint.facts import UNKNOWN as UNKNOWN_SETTING
+from modelint.facts import Governor, KerasVersion, LayerMade, RandomSource, Seeding, Setting
+from modelint.frameworks import keras_layers as table
+from modelint.frameworks.events import DrawEvent, Event, LayerEvent, SeedEvent
+from modelint.frameworks.intent import says_so
+from modelint.frameworks.layers import setting, traits_of
+from modelint.frameworks.trees import Trees
+
+_LAYER_KINDS = {"dropout": "dropout", "noise": "noise", "augmentation": "augmentation"}
+_BOTH = "keras.utils.set_random_seed"
+_TENSORFLOW = "tensorflow.random.set_seed"
+_GENERATIVE = ("sampling", "sampler", "reparam", "latent", "vae", "generat", "decod", "diffus", "gumbel", "variational", "posterior")  # fmt: skip
+
+
+class RandomFacts:
+    """Judges the draws of one program."""
+
+    def __init__(self, trees: Trees, events: list[Event]) -> None:
+        self.trees = trees
+        self.versions = trees.versions
+        self.layers = [event for event in events if isinstance(event, LayerEvent)]
+        self.draws = [event for event in events if isinstance(event, DrawEvent)]
+        self.seeds = [event for event in events if isinstance(event, SeedEvent)]
+
+    def made(self) -> Iterator[LayerMade]:
+        """One fact per layer construction."""
+        for event in self.layers:
+            layer = event.layer
+            named, positional = event.named, event.positional
+            yield LayerMade(
+                layer.kind,
+                f"keras.layers.{layer.kind}",
+                traits_of(layer, self.versions[-1]),
+                event.site,
+                positional,
+                layer.config,
+                named,
+                event.in_forward,
+                layer.identity,
+            )
+
+    def facts(self) -> Iterator[RandomSource | Seeding]:
+        """The draws, then the seedings with what they fail to reach."""
+        sources = [*self._layer_sources(), *self._draw_sources()]
+        yield from sources
+        for event in self.seeds:
+            if event.name != "unknown":
+                yield self._seeding(event, sources)
+
+    def _layer_sources(self) -> Iterator[RandomSource]:
+        for event in self.layers:
+            layer = event.layer
+            traits = traits_of(layer, self.versions[-1])
+            category = table.category(layer.kind)
+            if not traits.stochastic_in_training:
+                continue
+            parameter = table.seed_parameter(layer.kind)
+            seed: Setting = layer.config.get(parameter) if parameter is not None else None
+            ungoverned = tuple(v for v in self.versions if not self._layer_governed(event.order, v))
+            yield RandomSource(
+                place=event.site,
+                kind=_LAYER_KINDS.get(category, "dropout"),
+                what=f"keras.layers.{layer.kind}",
+                seed=seed,
+                seeded_by=self._governor(seed, ungoverned, event.order),
+                rate=layer.config.get("rate", layer.config.get("dropout", layer.config.get("stddev", UNKNOWN_SETTING))),
+                in_forward=event.in_forward,
+                identity=layer.identity,
+                ungoverned_in=ungoverned,
+            )
+
+    def _draw_sources(self) -> Iterator[RandomSource]:
+        for event in self.draws:
+            seed = None if event.seed is None else setting(event.seed, self.trees.interpreter)
+            ungoverned = tuple(v for v in self.versions if not self._draw_governed(event, v))
+            keras3 = event.what.startswith("keras.random.")
+            yield RandomSource(
+                place=event.site,
+                kind=event.kind,
+                what=event.what,
+                seed=seed,
+                seeded_by=self._governor(seed, ungoverned, event.order),
+                in_forward=event.in_forward,
+                guarded=False not in event.reached or event.named_guard,
+                mode_blind=event.kind == "dropout" and self._is_live(event),
+                reaches_prediction=event.in_forward and False in event.reached and not event.opaque_guard,
+                generative=self._is_generative(event),
+                repeats=keras3 and isinstance(seed, int) and not isinstance(seed, bool),
+                rate=None if event.rate is None else setting(event.rate, self.trees.interpreter),
+                ungoverned_in=ungoverned,
+                deliberate=says_so(event.site),
+                because=event.forward_place() if event.in_forward else (),
+            )
+
+    def _is_generative(self, event: DrawEvent) -> bool:
+        names = [name.lower() for name in event.functions()]
+        owner = event.frame.function.owner if event.frame.function is not None else None
+        if owner is not None:
+            names.append(owner.name.lower())
+        return any(word in name for name in names for word in _GENERATIVE)
+
+    def _is_live(self, event: DrawEvent) -> bool:
+        """Whether a functional dropout has a rate that is known not to be zero."""
+        rate = None if event.rate is None else setting(event.rate, self.trees.interpreter)
+        return isinstance(rate, (int, float)) and rate != 0
+
+    def _before(self, order: int | None, *names: str) -> bool:
+        return any(event.name in names and (order is None or event.order < order) for event in self.seeds)
+
+    def _layer_governed(self, order: int, version: KerasVersion) -> bool:
+        """Keras 3 draws a layer's seed from Python's ``random`` when it is made; Keras 2 takes TensorFlow's at the draw."""
+        if version is KerasVersion.KERAS_2:
+            return self._before(None, _BOTH, _TENSORFLOW)
+        return self._before(order, _BOTH, "random.seed")
+
+    def _draw_governed(self, event: DrawEvent, version: KerasVersion) -> bool:
+        if event.what.startswith("keras.random."):
+            return self._before(None, _BOTH, "random.seed")
+        if event.what.startswith("numpy."):
+            return self._before(None, _BOTH, "numpy.random.seed")
+        return self._before(None, _BOTH, _TENSORFLOW)
+
+    def _governor(self, seed: Setting, ungoverned: tuple[KerasVersion, ...], order: int) -> Governor:
+        if seed is UNKNOWN_SETTING:
+            return Governor.UNKNOWN
+        if seed is not None:
+            return Governor.ARGUMENT
+        if self._before(None, "unknown"):
+            return Governor.UNKNOWN
+        if not ungoverned:
+            return Governor.GLOBAL
+        return Governor.NOTHING
+
+    def _seeding(self, event: SeedEvent, sources: list[RandomSource]) -> Seeding:
+        seeding = Seeding(event.site, event.name, setting(event.seed, self.trees.interpreter))
+        missed = [s for s in sources if s.seeded_by is Governor.NOTHING and s.kind in ("dropout", "noise", "shuffle") and s.seed is None]
+        if not missed:
+            return seeding
+        others = [s for s in self.seeds if s is not event and s.name in (_BOTH, _TENSORFLOW)]
+        if event.name not in (_BOTH, _TENSORFLOW) and others:
+            return seeding  # one of them is the one to blame
+        reasons = {
+            _BOTH: "it comes after the layers are made",
+            _TENSORFLOW: "Keras 3 takes the seed of a layer from Python's random",
+            "numpy.random.seed": "it seeds NumPy only",
+            "random.seed": "it seeds Python's random only",
+        }
+        if event.name == "random.seed" and any(s.name == "numpy.random.seed" for s in self.seeds):
+            return seeding
+        versions = tuple(v for v in self.versions if any(v in s.ungoverned_in for s in missed))
+        return replace(seeding, ineffective_for=tuple(missed), reason=reasons.get(event.name, ""), versions=versions)

@@ -1,0 +1,266 @@
+"""Models flattened: a tree of calls with its leaves as layers, and the mode of each leaf by version."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from modelint.documents import Site
+from modelint.facts import KerasVersion, Layer, Mode, Model, Passing, Traits
+from modelint.frameworks import keras_layers as table
+from modelint.frameworks.events import TrainableEvent
+from modelint.frameworks.graph import Part
+from modelint.frameworks.keras_modes import CallNode, Entry, Style, Training, Unresolved, resolve
+from modelint.frameworks.layers import LayerObject, traits_of
+from modelint.frameworks.models import Functional, ModelObject
+from modelint.frameworks.structure import Operation, accepts_keywords, structure_of
+from modelint.program.frames import Arguments
+from modelint.program.interpreter import Interpreter
+from modelint.program.values import Instance, Value, alternatives
+
+MOST_LEAVES = 3_000
+DEEPEST_TREE = 14
+
+_HAND_WRITTEN = Traits(mode_sensitive=True, stochastic_in_training=True)
+
+
+@dataclass(slots=True, eq=False)
+class Tree:
+    """One call in a forward pass, with what it calls in turn. A leaf has a ``key`` of its own."""
+
+    value: Value
+    part: Part | None
+    style: Style
+    children: list[Tree] = field(default_factory=list)
+    key: int = 0
+    parameter: str | None = "training"
+    default: Passing = Passing.NONE
+    keywords: bool = False
+    opaque: bool = False
+    layer: Layer | None = None
+
+    def leaves(self) -> Iterator[Tree]:
+        """The leaves, in the order of execution."""
+        if not self.children and self.layer is not None:
+            yield self
+        for child in self.children:
+            yield from child.leaves()
+
+    def all(self) -> Iterator[Tree]:
+        """All nodes, parents first."""
+        yield self
+        for child in self.children:
+            yield from child.all()
+
+
+class Trees:
+    """Builds trees and models from the values of one execution."""
+
+    def __init__(self, interpreter: Interpreter, versions: tuple[KerasVersion, ...]) -> None:
+        self.interpreter = interpreter
+        self.versions = versions
+        self.trainable: list[TrainableEvent] = []
+        self._keys = itertools.count(1)
+        self._trees: dict[object, Tree] = {}
+        self._models: dict[object, Model] = {}
+        self._modes: dict[object, dict[int, Training | Unresolved]] = {}
+
+    # trees
+
+    def of(self, value: Value, order: int, arguments: Arguments | None = None) -> Tree:
+        """The tree of a model called at some point of the execution."""
+        key = (id(value), id(structure_of(self.interpreter, value, arguments)), self._trainable_before(order))
+        found = self._trees.get(key)
+        if found is None:
+            self._left = MOST_LEAVES
+            found = self._tree(value, None, (), order, arguments, 0)
+            self._trees[key] = found
+        return found
+
+    def _trainable_before(self, order: int) -> int:
+        return sum(1 for event in self.trainable if event.order < order)
+
+    def _tree(
+        self, value: Value, part: Part | None, above: tuple[Value, ...], order: int, arguments: Arguments | None, depth: int
+    ) -> Tree:
+        if isinstance(value, Operation):
+            return self._operation(value, part, above)
+        structure = structure_of(self.interpreter, value, arguments)
+        tree = Tree(value, part, structure.style, key=next(self._keys), parameter=structure.parameter, default=structure.default)
+        tree.keywords = structure.method is not None and accepts_keywords(structure.method)
+        tree.opaque = structure.opaque
+        if isinstance(value, LayerObject) and not structure.parts:
+            tree.layer = self._layer(value, part, above, order)
+            return tree
+        if depth > DEEPEST_TREE or value in above:
+            tree.opaque = True
+            return tree
+        for child in structure.parts:
+            for callee in alternatives(child.callee):
+                self._left -= 1
+                if self._left < 0:
+                    tree.opaque = True
+                    return tree
+                tree.children.append(self._tree(callee, child, (*above, value), order, child.arguments, depth + 1))
+        return tree
+
+    def _operation(self, value: Operation, part: Part | None, above: tuple[Value, ...]) -> Tree:
+        tree = Tree(value, part, Style.LEAF, key=next(self._keys), default=Passing.ABSENT)
+        tree.layer = Layer(
+            value.kind, value.kind, _HAND_WRITTEN, {}, value.site, value.site, path=_path(above), custom=True, identity=id(value)
+        )
+        return tree
+
+    def _layer(self, value: LayerObject, part: Part | None, above: tuple[Value, ...], order: int) -> Layer:
+        frozen = self.is_frozen((*above, value), order)
+        traits = traits_of(value, self.versions[-1])
+        if frozen and traits.writes_state_in_training:
+            traits = replace(traits, mode_sensitive=False, writes_state_in_training=False)
+        return Layer(
+            value.kind,
+            f"keras.layers.{value.kind}",
+            traits,
+            value.config,
+            value.site,
+            part.site if part is not None else value.site,
+            name=value.name,
+            path=_path(above),
+            training=part.passing if part is not None else Passing.ABSENT,
+            frozen=frozen,
+            identity=value.identity,
+        )
+
+    def is_frozen(self, chain: tuple[Value, ...], order: int) -> bool:
+        """Whether the last of a chain of holders is set not trainable, by itself or by one that holds it."""
+        frozen = False
+        last = chain[-1]
+        if isinstance(last, LayerObject) and last.config.get("trainable") is False:
+            frozen = True
+        for event in self.trainable:
+            if event.order < order and any(event.target is one for one in chain) and event.flag is not None:
+                frozen = not event.flag
+        return frozen
+
+    # models
+
+    def model(self, value: Value, order: int, arguments: Arguments | None = None) -> Model:
+        """The ``Model`` fact of a value."""
+        tree = self.of(value, order, arguments)
+        found = self._models.get(id(tree))
+        if found is None:
+            found = self._model(value, tree)
+            self._models[id(tree)] = found
+        return found
+
+    def _model(self, value: Value, tree: Tree) -> Model:
+        layers = tuple(leaf.layer for leaf in tree.leaves() if leaf.layer is not None)
+        inputs = tuple(node.shape for node in value.inputs if node.shape is not None) if isinstance(value, Functional) else ()
+        return Model(
+            kind=kind_of(value),
+            framework="keras",
+            origin=origin_of(value),
+            layers=layers,
+            edges=self._edges(value, tree, layers),
+            opaque=any(node.opaque for node in tree.all()),
+            name=getattr(value, "name", None),
+            identity=getattr(value, "identity", id(value)),
+            inputs=tuple(tuple(shape) for shape in inputs),
+        )
+
+    def _edges(self, value: Value, tree: Tree, layers: tuple[Layer, ...]) -> tuple[tuple[int, int], ...]:
+        """Producer and consumer pairs: those of the graph where it is functional, else the order of execution."""
+        numbers = {id(leaf): index for index, leaf in enumerate(leaf for leaf in tree.leaves())}
+        if not isinstance(value, Functional):
+            return tuple((index, index + 1) for index in range(len(layers) - 1))
+        spans: dict[int, tuple[int, int]] = {}
+        for child in tree.children:
+            inside = [numbers[id(leaf)] for leaf in child.leaves()]
+            if child.part is not None and inside:
+                spans[child.part.identity] = (inside[0], inside[-1])
+        edges = [(i, i + 1) for first, last in spans.values() for i in range(first, last)]
+        for node in value.nodes():
+            if node.part is None or node.part.identity not in spans:
+                continue
+            for producer in _producers(node.inputs):
+                if producer in spans:
+                    edges.append((spans[producer][1], spans[node.part.identity][0]))
+        return tuple(edges)
+
+    # modes
+
+    def modes(
+        self, tree: Tree, entry: Entry, passing: Passing, version: KerasVersion, learning_phase: Training = None
+    ) -> dict[int, Training | Unresolved]:
+        """The mode of every leaf, by its key."""
+        key = (id(tree), entry, passing, version, learning_phase)
+        if key not in self._modes:
+            node = self.call_node(tree, version)
+            self._modes[key] = resolve(node, entry, passing, version, learning_phase=learning_phase)
+        return self._modes[key]
+
+    def call_node(self, tree: Tree, version: KerasVersion) -> CallNode:
+        """The tree as the simulation of the call context takes it."""
+        part = tree.part
+        default, parameter = tree.default, tree.parameter == "training"
+        if isinstance(tree.value, LayerObject) and not tree.children:
+            default = table.default_training(tree.value.kind, version)
+            parameter = default is not Passing.ABSENT
+        passing = part.passing if part is not None else Passing.ABSENT
+        if not parameter and isinstance(tree.value, LayerObject):
+            passing = Passing.ABSENT  # it would raise, so the program sees to it that this does not happen
+        return CallNode(
+            tree.style,
+            tree.key,
+            passing,
+            parameter,
+            default,
+            tuple(self.call_node(child, version) for child in tree.children),
+            part.reached if part is not None else frozenset({None, True, False}),
+            part.bypass if part is not None else False,
+            tree.keywords,
+        )
+
+
+def mode_of(value: Training | Unresolved | None) -> Mode:
+    """A simulated ``training`` as a mode."""
+    if value is True:
+        return Mode.TRAIN
+    return Mode.UNKNOWN if isinstance(value, Unresolved) else Mode.INFERENCE
+
+
+def _producers(nodes: tuple[object, ...]) -> Iterator[int]:
+    stack = list(nodes)
+    while stack:
+        node = stack.pop()
+        part, inputs = getattr(node, "part", None), getattr(node, "inputs", ())
+        if part is not None:
+            yield part.identity
+        else:
+            stack.extend(inputs)
+
+
+def _path(above: tuple[Value, ...]) -> tuple[str, ...]:
+    return tuple(getattr(value, "name", None) or kind_of(value) for value in above[1:])
+
+
+def kind_of(value: Value) -> str:
+    """The kind of a model as a user would call it."""
+    if isinstance(value, Instance):
+        return value.cls.name
+    if isinstance(value, (ModelObject, LayerObject)):
+        return value.kind
+    return type(value).__name__
+
+
+def origin_of(value: Value) -> Site:
+    """Where a model was made."""
+    if isinstance(value, (ModelObject, LayerObject)):
+        return value.site
+    assert isinstance(value, Instance)
+    if value.made_by is not None and value.made_in is not None:
+        return value.made_in.script.site(value.made_by)
+    return value.cls.module.script.site(value.cls.node.name)
+
+
+Modes = Mapping[KerasVersion, Mode]

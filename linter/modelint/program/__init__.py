@@ -1,0 +1,1 @@
+"""Scripts to facts: an abstract interpreter over the syntax tree."""

@@ -1,0 +1,164 @@
+"""Imports: which names are the program's own, and the modules they stand for.
+
+First-party modules are found beside the importing file, in the package that holds it, at the project's root and in its
+``src``. Each is executed once per run; its state is shared by all root files.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from modelint.documents import Script
+from modelint.program.frames import Frame, ModuleState
+from modelint.program.python import builtin_names, standard_module
+from modelint.program.sources import Sources
+from modelint.program.values import Const, External, Module, Value
+
+if TYPE_CHECKING:
+    from modelint.program.interpreter import Interpreter
+    from modelint.program.library import Library
+
+DEEPEST_IMPORT = 25
+STEPS_PER_IMPORT = 4_000
+
+
+class Importer:
+    """Finds and executes first-party modules, and keeps them for the run."""
+
+    def __init__(self, sources: Sources, library: Library) -> None:
+        self.sources = sources
+        self.library = library
+        self.modules: dict[str, ModuleState | None] = {}
+        self.builtins = builtin_names()
+        self._depth = 0
+        self._found: dict[tuple[str, str], str | None] = {}
+
+    def module(self, interpreter: Interpreter, dotted: str, frame: Frame) -> Value:
+        """The value of ``import dotted``, seen from the module of a frame."""
+        top = dotted.partition(".")[0]
+        if self.library.knows(top):
+            return self.library.name(dotted)
+        assert frame.module is not None
+        path = self._find(dotted, frame.module.path)
+        if path is None:
+            return standard_module(dotted) or self._above(interpreter, dotted, frame) or self.library.name(dotted)
+        state = self._load(interpreter, path, dotted)
+        return self._value(state, dotted)
+
+    def _above(self, interpreter: Interpreter, dotted: str, frame: Frame) -> Value | None:
+        """A name that is an attribute of a first-party module rather than a module itself."""
+        parent, _, name = dotted.rpartition(".")
+        if not parent:
+            return None
+        assert frame.module is not None
+        path = self._find(parent, frame.module.path)
+        if path is None:
+            return None
+        found = self._value(self._load(interpreter, path, parent), parent).attribute(interpreter, name)
+        return found
+
+    def relative(self, interpreter: Interpreter, dotted: str, level: int, frame: Frame) -> Value:
+        """The value of the module in ``from ..dotted import``."""
+        assert frame.module is not None
+        directory = posixpath.dirname(frame.module.path)
+        for _ in range(level - 1):
+            directory = posixpath.dirname(directory)
+        path = self._module_file(posixpath.join(directory, *dotted.split(".")) if dotted else directory)
+        if path is None:
+            return External(f"{'.' * level}{dotted}")
+        return self._value(self._load(interpreter, path, dotted or posixpath.basename(directory)), dotted)
+
+    def submodule(self, interpreter: Interpreter, state: ModuleState, name: str) -> Value | None:
+        """A module inside a followed package."""
+        if posixpath.basename(state.path) not in ("__init__.py", ""):
+            return None
+        directory = posixpath.dirname(state.path)
+        path = self._module_file(posixpath.join(directory, name))
+        if path is None:
+            return None
+        return self._value(self._load(interpreter, path, f"{state.name}.{name}"), name)
+
+    def public_names(self, interpreter: Interpreter, state: ModuleState) -> dict[str, Value]:
+        """The names of a module that a star import binds."""
+        declared = interpreter.store.get(state.frame.identity, "__all__")
+        items = declared.iterate(interpreter) if declared is not None else None
+        if items is not None:
+            names = [item.value for item in items if isinstance(item, Const) and isinstance(item.value, str)]
+            return {name: interpreter.module_attribute(state, name) for name in names}
+        found: dict[str, Value] = {}
+        for layer in interpreter.store.layers:
+            for (identity, name), value in layer.items():
+                if identity == state.frame.identity and not name.startswith("_"):
+                    found[name] = value
+        return found
+
+    def _value(self, state: ModuleState | None, dotted: str) -> Value:
+        return Module(state) if state is not None else External(dotted)
+
+    def _find(self, dotted: str, importer: str) -> str | None:
+        key = (dotted, posixpath.dirname(importer))
+        if key not in self._found:
+            parts = dotted.split(".")
+            candidates = (
+                self._module_file(posixpath.join(root, *parts)) for root in self.sources.roots(importer)
+            )
+            self._found[key] = next((path for path in candidates if path is not None), None)
+        return self._found[key]
+
+    def _module_file(self, stem: str) -> str | None:
+        stem = posixpath.normpath(stem) if stem else "."
+        if stem not in (".", "") and self.sources.is_file(f"{stem}.py"):
+            return f"{stem}.py"
+        package = posixpath.normpath(posixpath.join(stem, "__init__.py"))
+        if self.sources.is_file(package):
+            return package
+        if stem not in (".", "..", "") and self.sources.is_directory(stem):
+            return stem + "/"  # a namespace package
+        return None
+
+    def _load(self, interpreter: Interpreter, path: str, dotted: str) -> ModuleState | None:
+        if path in self.modules:
+            state = self.modules[path]
+        else:
+            state = self._execute(interpreter, path, dotted)
+        if state is not None and interpreter.stack:
+            importing = interpreter.stack[-1].module
+            if importing is not None and state not in importing.imports:
+                importing.imports.append(state)
+        return state
+
+    def _execute(self, interpreter: Interpreter, path: str, dotted: str) -> ModuleState | None:
+        if path.endswith("/"):
+            empty = self.sources.script(path)
+            script = empty if isinstance(empty, Script) else None
+        else:
+            read = self.sources.script(path)
+            script = read if isinstance(read, Script) else None
+        if script is None or self._depth > DEEPEST_IMPORT:
+            self.modules[path] = None
+            return None
+        frame = Frame.of_module()
+        state = ModuleState(dotted, path, script, frame)
+        frame.module = state
+        self.modules[path] = state
+        events, interpreter.events = interpreter.events, state.events
+        guards, interpreter.guards = interpreter.guards, []
+        contexts, interpreter.contexts = interpreter.contexts, []
+        stack, interpreter.stack = interpreter.stack, [frame]
+        steps, interpreter.steps_left = interpreter.steps_left, STEPS_PER_IMPORT
+        depth, interpreter.expression_depth = interpreter.expression_depth, 0
+        self._depth += 1
+        try:
+            with interpreter.store.base():
+                interpreter.store.set(frame.identity, "__name__", Const(dotted))
+                interpreter.store.set(frame.identity, "__file__", Const(path))
+                interpreter.execute(script.module.body, frame)
+        finally:
+            self._depth -= 1
+            interpreter.events, interpreter.guards, interpreter.contexts = events, guards, contexts
+            interpreter.stack, interpreter.steps_left, interpreter.expression_depth = stack, steps, depth
+            state.finished = True
+        return state
+
+

@@ -1,0 +1,329 @@
+"""The abstract interpreter: names, calls, objects.
+
+Takes a module's tree and runs it once, in order, on abstract values; what libraries do is asked of a ``Library``.
+Bounded: calls in depth, loops in length, the whole in steps (counted, not timed, so that the outcome is the same on
+every machine). Whatever lies beyond a bound is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import libcst
+
+from modelint.program.frames import Arguments, Frame, Guard, ModuleState
+from modelint.program.statements import Exit, Statements
+from modelint.program.store import Store
+from modelint.program.values import (
+    NONE,
+    UNKNOWN,
+    Builtin,
+    Class,
+    Const,
+    DictObject,
+    External,
+    Function,
+    Instance,
+    Module,
+    Object,
+    Tuple,
+    Union,
+    Value,
+    alternatives,
+    join_all,
+    new_identity,
+)
+
+if TYPE_CHECKING:
+    from modelint.program.imports import Importer
+    from modelint.program.library import Library
+
+DEEPEST_CALL = 40
+MOST_RECURSION = 2
+
+
+class Interpreter(Statements):
+    """One abstract execution of a root module and all it reaches."""
+
+    def __init__(self, library: Library, importer: Importer, store: Store, steps: int) -> None:
+        super().__init__()
+        self.library = library
+        self.importer = importer
+        self.store = store
+        self.steps_left = steps
+        self.guards: list[Guard] = []
+        self.stack: list[Frame] = []
+        self.entered: set[libcst.CSTNode] = set()
+        self.instances: dict[int, Instance] = {}  # the first instance of each class, by the class's identity
+        self.events: list[object] = []
+        self.contexts: list[object] = []  # what libraries have under way (tapes, forward passes)
+        self.memory: dict[object, Any] = {}  # what libraries remember during this execution
+
+    # names
+
+    def lookup(self, name: str, frame: Frame) -> Value | None:
+        """The value of a name as seen from a frame; None if it is defined nowhere."""
+        scope: Frame | None = frame
+        store = self.store
+        while scope is not None:
+            if not scope.is_class or scope is frame:
+                found = store.get(scope.identity, name)
+                if found is not None:
+                    if scope.parent is None and name.isupper():
+                        return switch(found)
+                    return found
+            scope = scope.parent
+        return self.importer.builtins.get(name)
+
+    def bind_name(self, name: str, value: Value, frame: Frame) -> None:
+        """Assign a local, global or nonlocal name."""
+        target = frame
+        if name in frame.global_names and frame.module is not None:
+            target = frame.module.frame
+        elif name in frame.nonlocal_names:
+            scope = frame.parent
+            while scope is not None and self.store.get(scope.identity, name) is None:
+                scope = scope.parent
+            target = scope or frame
+        self.store.set(target.identity, name, value)
+
+    # imports
+
+    def import_module(self, dotted: str, frame: Frame) -> Value:
+        """The module of a dotted name: followed if it is the program's own, else named."""
+        return self.importer.module(self, dotted, frame)
+
+    def import_relative(self, dotted: str, level: int, frame: Frame) -> Value:
+        """The module of ``from ..dotted import``."""
+        return self.importer.relative(self, dotted, level, frame)
+
+    def module_attribute(self, state: ModuleState, name: str) -> Value:
+        """A name of a followed module, or a submodule of a followed package."""
+        found = self.store.get(state.frame.identity, name)
+        if found is not None:
+            return switch(found)
+        return self.importer.submodule(self, state, name) or UNKNOWN
+
+    def star_names(self, module: Value) -> dict[str, Value]:
+        """What ``from module import *`` binds."""
+        if isinstance(module, Module):
+            return self.importer.public_names(self, module.state)
+        return {}
+
+    # calls
+
+    def call(self, callee: Value, arguments: Arguments) -> Value:
+        """The result of a call."""
+        self.steps_left -= 1
+        return callee.call(self, arguments)
+
+    def call_with(self, callee: Value, positional: Sequence[Value], keywords: dict[str, Value] | None = None) -> Value:
+        """Call from where the innermost call stands, with values instead of written arguments."""
+        frame = self.stack[-1]
+        node = frame.called_from or libcst.Name("_")
+        return self.call(callee, Arguments(tuple(positional), keywords or {}, node, frame.caller or frame))
+
+    def enter(self, function: Function, arguments: Arguments) -> Value:
+        """Execute a function of the program with its arguments."""
+        depth = sum(1 for frame in self.stack if frame.function is not None and frame.function.node is function.node)
+        if len(self.stack) > DEEPEST_CALL or depth >= MOST_RECURSION or self.steps_left <= 0:
+            return self.library.unknown_call(self, UNKNOWN, arguments)
+        self.entered.add(function.node)
+        frame = Frame(
+            new_identity(), function.module, function.frame, function, arguments.frame, arguments.node, owner=None
+        )
+        if function.bound is not None:
+            arguments = Arguments(
+                (function.bound, *arguments.positional), arguments.keywords, arguments.node, arguments.frame, arguments.extra
+            )
+        self._bind(function, arguments, frame)
+        return self._run(function, frame)
+
+    def _run(self, function: Function, frame: Frame) -> Value:
+        guards, self.guards = self.guards, list(self.guards)
+        loop_depth, expression_depth, self.expression_depth = self.loop_depth, self.expression_depth, 0
+        self.stack.append(frame)
+        try:
+            if isinstance(function.node, libcst.Lambda):
+                value = self.evaluate(function.node.body, frame)
+                self.library.returned(self, value, frame)
+                return value
+            left = self.block(function.node.body, frame)
+        finally:
+            self.stack.pop()
+            self.guards, self.loop_depth, self.expression_depth = guards, loop_depth, expression_depth
+        if frame.yields:
+            return self.new_list((), join_all(frame.yields))
+        if left is Exit.NORMAL and frame.returns:
+            return join_all([value for value in frame.returns if value != NONE] or [NONE])
+        return join_all(frame.returns) if frame.returns else NONE
+
+    def _bind(self, function: Function, arguments: Arguments, frame: Frame) -> None:
+        parameters = function.node.params
+        names = [parameter.name.value for parameter in (*parameters.posonly_params, *parameters.params)]
+        keyword_only = [parameter.name.value for parameter in parameters.kwonly_params]
+        bound: dict[str, Value] = dict(zip(names, arguments.positional, strict=False))
+        others: dict[str, Value] = {}
+        for name, value in arguments.keywords.items():
+            (bound if name in names or name in keyword_only else others)[name] = value
+        for name in (*names, *keyword_only):
+            if name not in bound:
+                default = function.defaults.get(name)
+                bound[name] = UNKNOWN if default is None or arguments.extra else default
+        for name, value in bound.items():
+            self.store.set(frame.identity, name, value)
+        if isinstance(parameters.star_arg, libcst.Param):
+            extra = arguments.positional[len(names) :]
+            self.store.set(
+                frame.identity, parameters.star_arg.name.value, Tuple(extra) if not arguments.extra else self.new_list(extra, UNKNOWN)
+            )
+        if parameters.star_kwarg is not None:
+            rest = DictObject()
+            for name, value in others.items():
+                rest.set_item(self, Const(name), value)
+            if arguments.extra:
+                rest.set_item(self, UNKNOWN, UNKNOWN)
+            self.store.set(frame.identity, parameters.star_kwarg.name.value, rest)
+
+    def enter_unknown(self, function: Function, instance: Instance | None) -> Value:
+        """Execute a function that nothing in the program calls: its arguments are unknown."""
+        names = [p.name.value for p in (*function.node.params.posonly_params, *function.node.params.params)]
+        bound = {name: root_default(function.defaults.get(name)) for name in names}
+        if instance is not None and names and function.kind not in ("staticmethod", "classmethod"):
+            bound[names[0]] = instance
+        for parameter in function.node.params.kwonly_params:
+            bound[parameter.name.value] = root_default(function.defaults.get(parameter.name.value))
+        arguments = Arguments((), bound, function.node, function.frame, extra=True)
+        return self.enter(function, arguments)
+
+    # classes and instances
+
+    def class_attribute(self, cls: Class, name: str) -> Value | None:
+        """An attribute of a class or of its first-party bases."""
+        for base in cls.mro():
+            if isinstance(base, Class):
+                found = self.store.get(base.identity, name)
+                if found is not None:
+                    return found
+        return None
+
+    def library_base(self, cls: Class) -> External | None:
+        """The first library class among the bases of a class."""
+        for base in cls.mro():
+            if not isinstance(base, Class):
+                found = self.library.class_base(base)
+                if found is not None:
+                    return found
+        return None
+
+    def instance_attribute(self, instance: Instance, name: str) -> Value:
+        """An attribute of an instance: its own, its class's, its library base's."""
+        found = self.store.get(instance.identity, name)
+        if found is not None:
+            return found
+        if name == "__class__":
+            return instance.cls
+        inherited = self.class_attribute(instance.cls, name)
+        if inherited is not None:
+            return self.library.method(self, instance, name) or self._bound(inherited, instance)
+        base = self.library_base(instance.cls)
+        if base is not None:
+            return self.library.base_attribute(self, instance, base, name) or UNKNOWN
+        return UNKNOWN
+
+    def _bound(self, value: Value, instance: Instance) -> Value:
+        if isinstance(value, Union):
+            return join_all([self._bound(one, instance) for one in value.values])
+        if not isinstance(value, Function):
+            return value
+        if value.kind == "staticmethod":
+            return value
+        if value.kind == "classmethod":
+            return value.bind(instance.cls)
+        if value.kind == "property":
+            return self.call_with(value.bind(instance), ()) if self.stack else self.call(
+                value.bind(instance), Arguments((), {}, value.node, value.frame)
+            )
+        return value.bind(instance)
+
+    def super_attribute(self, instance: Value, owner: Class, name: str) -> Value:
+        """``super().name`` in a method of ``owner``."""
+        cls = instance.cls if isinstance(instance, Instance) else owner
+        order = list(cls.mro())
+        after = order[order.index(owner) + 1 :] if owner in order else list(owner.mro())[1:]
+        for base in after:
+            if isinstance(base, Class):
+                found = self.store.get(base.identity, name)
+                if found is not None:
+                    return self._bound(found, instance) if isinstance(instance, Instance) else found
+        if isinstance(instance, Instance):
+            library = self.library_base(cls)
+            if library is not None:
+                found = self.library.base_attribute(self, instance, library, name)
+                if found is not None:
+                    return found
+        return Builtin("super", lambda i, a: NONE) if name == "__init__" else UNKNOWN
+
+    def instantiate(self, cls: Class, arguments: Arguments) -> Value:
+        """An instance of a class of the program, its ``__init__`` executed."""
+        instance = Instance(cls, arguments.node, arguments.frame.module)
+        self.instances.setdefault(cls.identity, instance)
+        for base in cls.mro():
+            if isinstance(base, Class) and base is not cls:
+                self.instances.setdefault(base.identity, instance)
+        initializer = self.class_attribute(cls, "__init__")
+        if isinstance(initializer, Function):
+            self.enter(initializer.bind(instance), arguments)
+        elif cls.fields:
+            for name, value in arguments.named(cls.fields).items():
+                instance.set_attribute(self, name, value)
+        self.library.instantiated(self, instance, arguments)
+        return instance
+
+    def call_instance(self, instance: Instance, arguments: Arguments) -> Value:
+        """Calling an instance: as its library base does, or its own ``__call__``."""
+        found = self.library.call_instance(self, instance, arguments)
+        if found is not None:
+            return found
+        method = self.class_attribute(instance.cls, "__call__")
+        if isinstance(method, Function):
+            return self.enter(method.bind(instance), arguments)
+        return self.library.unknown_call(self, instance, arguments)
+
+    def decorate(
+        self, decorator: Value, value: Value, definition: Function | Class, node: libcst.CSTNode, frame: Frame
+    ) -> Value:
+        """The value of a decorated definition; unknown decorators are taken to keep what they decorate."""
+        if isinstance(decorator, Builtin) and isinstance(definition, Function):
+            if decorator.name in ("staticmethod", "classmethod", "property"):
+                definition.kind = decorator.name
+                return value
+        replaced = self.library.decorate(self, decorator, definition)
+        if replaced is not None:
+            return replaced
+        if isinstance(decorator, Function):
+            result = self.call(decorator, Arguments((value,), {}, node, frame))
+            if any(isinstance(one, (Function, Class, Object)) for one in alternatives(result)):
+                return result
+        return value
+
+
+def switch(value: Value) -> Value:
+    """A module-wide constant that a user is likely to change: if it is a switch or a choice, a test on it decides nothing."""
+    return assumed(value) if isinstance(value, Const) and isinstance(value.value, (bool, str)) else value
+
+
+def assumed(value: Value) -> Value:
+    """A value that holds unless a user says otherwise: a test on it decides nothing."""
+    return Const(value.value, assumed=True) if isinstance(value, Const) else value
+
+
+def root_default(default: Value | None) -> Value:
+    """What stands for a parameter of a function that is entered without a call.
+
+    Callers may pass anything: a switch is unknown, a number or object is the default at least by assumption.
+    """
+    if default is None or (isinstance(default, Const) and (default.value is None or isinstance(default.value, bool))):
+        return UNKNOWN
+    return assumed(default)

@@ -1,0 +1,1 @@
+"""The rules that come with modelint: one module per rule, one package per category."""

@@ -1,0 +1,42 @@
+"""Evaluation leaves the last partial batch out.
+
+`drop_remainder=True` in an evaluation pipeline, or `steps = n // batch_size`, leaves out up to a batch less one of
+the samples, always the same ones. The metric then depends on the batch size: of 1000 test samples 8 are left out at
+batch size 32, 232 at 256 and 488 at 512, and two results at different batch sizes are about different test sets. In
+time-series forecasting a whole family of published comparisons rested on this, the best scores being those of the
+largest batch.
+
+## How to fix it
+
+Evaluate every sample: `batch(n)` without `drop_remainder`, no `steps`, or `math.ceil(n / batch_size)` of them. Keras
+weights a smaller last batch correctly in `evaluate`, and in inference mode its predictions are those of a full one.
+
+## When it is not a bug
+
+Training pipelines may drop, and with BatchNorm they should. A TPU that needs full batches: pad the last one and mask
+the padding out of the metric.
+
+## References
+
+- [Autoformer, issue 104](https://github.com/thuml/Autoformer/issues/104)
+- [TFB: fair benchmarking of forecasting](https://arxiv.org/abs/2403.20150), on "drop last"
+"""
+
+from collections.abc import Iterator
+
+from modelint import DroppedSamples, Finding, Program, Rule, Severity
+
+rule = Rule(__name__, severity=Severity.WARNING, since="0.1")
+
+
+@rule.on(DroppedSamples)
+def check(drop: DroppedSamples, program: Program) -> Iterator[Finding]:
+    """An evaluation whose pipeline or number of steps leaves samples out."""
+    if drop.dropped == 0:
+        return
+    samples = "the last partial batch" if drop.dropped is None else f"{drop.dropped} samples"
+    yield rule.at(
+        drop.place,
+        f"leaves {samples} out of the evaluation ({drop.how}); evaluate every sample",
+        because=[*drop.because, (drop.used_at, "evaluated here")],
+    )

@@ -1,0 +1,45 @@
+"""A model's `call` method is called in place of the model.
+
+`model(x)` runs `Model.__call__`, which builds the layers, casts the input to the model's dtype, settles the run mode
+and hands it down to the layers inside, and then runs `call`. `model.call(x)` leaves all this out. Inside, every layer
+then falls back on the default of its own signature: in Keras 2 even `model.call(x, training=True)` does not reach them.
+
+## How to fix it
+
+Call the model: `model(x)`, `model(x, training=False)`.
+
+## When it is not a bug
+
+A subclass that calls `super().call(x)`, a wrapper whose own `call` or `__call__` delegates, and building a functional
+model from a subclass's `call` on symbolic inputs are not reported.
+
+## References
+
+- [Keras: `Layer.call` and `Layer.__call__`](https://keras.io/api/layers/base_layer/)
+"""
+
+from collections.abc import Iterator
+
+from modelint import Confidence, Finding, ModelCall, Program, Purpose, Rule, Severity
+
+rule = Rule(__name__, severity=Severity.WARNING, since="0.1")
+
+FORWARD_PASSES = {"call", "forward"}
+"""Methods that hold a forward pass, which ``__call__`` wraps."""
+
+DELEGATES = FORWARD_PASSES | {"__call__"}
+"""Functions that are themselves a forward pass and may hand on to another's."""
+
+
+@rule.on(ModelCall)
+def check(call: ModelCall, program: Program) -> Iterator[Finding]:
+    """A call of a model's ``call`` or ``forward`` from outside of any forward pass."""
+    if call.through not in FORWARD_PASSES or call.purpose is Purpose.FORWARD or call.function in DELEGATES:
+        return
+    yield rule.at(
+        call.place,
+        f"{call.through}() bypasses __call__, which settles the run mode, the dtype and the building of layers; "
+        "call the model itself",
+        because=call.because,
+        confidence=Confidence.HIGH if call.certain else Confidence.MEDIUM,
+    )

@@ -1,0 +1,56 @@
+"""A layer is connected with a constant `training=True`.
+
+`Dropout(0.5)(x, training=True)` inside a model is meant to be active always. What it does depends on the version of
+Keras. In Keras 2 and from 3.16 on it is: every prediction is random. In Keras 3.0 to 3.15 a functional model overrides
+it with the mode of the outer call: the layer is off in `predict` and `evaluate`, so Monte-Carlo dropout by `predict`
+has no variance at all, and on in `model(x)` and in an exported model. Inside the `call` of a subclassed model or layer
+the constant holds in every version, and in Keras 3 it also sets the mode of the layers called after it. A
+BatchNormalization so connected normalises every prediction with its own batch, and keeps changing its statistics.
+
+## How to fix it
+
+Leave the mode to the caller: drop the argument, or hand on `call`'s own `training`. For Monte-Carlo dropout, pass
+`training=True` where the model is called: `model(x, training=True)` does it in every version.
+
+## When it is not a bug
+
+Monte-Carlo dropout and generators in the manner of pix2pix are meant to be random: say so in a comment at the layer, or
+with `# modelint: ignore[hard-wired-training] reason`. A constant `training=False` on a frozen base is not reported.
+
+## References
+
+- [keras PR 23364: hard-coded `training` in functional models](https://github.com/keras-team/keras/pull/23364)
+- [keras issue 20285: `training=False` of the transfer learning guide overridden by
+  `fit`](https://github.com/keras-team/keras/issues/20285)"""
+
+from collections.abc import Iterator
+
+from modelint import Finding, HardWiredMode, Mode, Passing, Program, Rule, Severity, version_ranges
+
+rule = Rule(__name__, severity=Severity.WARNING, since="0.1")
+
+
+@rule.on(HardWiredMode)
+def check(connection: HardWiredMode, program: Program) -> Iterator[Finding]:
+    """A layer connected with ``training=True``, unless that is meant."""
+    if connection.training is not Passing.TRUE or connection.deliberate or not connection.layer.traits.mode_sensitive:
+        return
+    yield rule.at(
+        connection.place,
+        f"this {connection.layer.kind} is hard-wired to train mode: {_consequence(connection)}; "
+        "drop training=True, or pass it where the model is called",
+        because=connection.because,
+    )
+
+
+def _consequence(connection: HardWiredMode) -> str:
+    """What it means in the versions in play."""
+    modes = connection.modes_in_predict
+    always = [version for version, mode in modes.items() if mode is Mode.TRAIN]
+    overridden = [version for version, mode in modes.items() if mode is Mode.INFERENCE]
+    off = "off in predict() and on in model(x)"
+    if not overridden:
+        return "it stays on in every prediction"
+    if not always:
+        return f"it is {off}"
+    return f"on in every prediction in {version_ranges(always)}, {off} in {version_ranges(overridden)}"

@@ -1,0 +1,84 @@
+"""A training step runs the model in inference mode.
+
+A Keras model called without `training` runs in inference mode, inside a `tf.GradientTape` and inside `train_step` too.
+The weights are updated all the same, so nothing looks wrong; but Dropout drops nothing, and BatchNormalization
+normalises with its moving statistics, which are never updated: they stay at mean 0 and variance 1 for ever. The
+network is trained without its normalisation and without its regularisation. (Measured: after the same steps the moving
+mean was 0.0 where the data had mean 3.9.)
+
+## How to fix it
+
+Pass `training=True` in the training step: `model(x, training=True)`. In a `train_step` method, `self(x,
+training=True)`.
+
+## When it is not a bug
+
+Only a step that updates this model's own weights is reported. Gradients with respect to the input (saliency, Grad-CAM,
+adversarial examples, gradient penalties), frozen bases and teachers, perceptual losses, and the other network of a
+GAN's step run in inference mode rightly. Fine-tuning with BatchNormalization frozen is better said with
+`layer.trainable = False`, which is understood; an explicit `training=False` is reported with medium confidence only.
+
+## Fix safety
+
+The fix adds `training=True`, which changes what is trained; it is unsafe.
+
+## References
+
+- [Keras: writing a training loop](https://keras.io/guides/writing_a_custom_training_loop_in_tensorflow/)
+- [Keras: transfer learning, and why BatchNormalization is special](https://keras.io/guides/transfer_learning/)
+"""
+
+from collections.abc import Iterator
+
+from modelint import (
+    Confidence,
+    Finding,
+    ForwardPass,
+    Mode,
+    ModelCall,
+    Passing,
+    Program,
+    Purpose,
+    Rule,
+    Safety,
+    Severity,
+    kinds,
+    version_ranges,
+)
+
+rule = Rule(__name__, severity=Severity.ERROR, since="0.1")
+
+
+@rule.on(ModelCall)
+def check(call: ModelCall, program: Program) -> Iterator[Finding]:
+    """A call whose result trains the model, and that ends up in inference mode in some version in play."""
+    in_inference = [version for version, mode in call.modes.items() if mode is Mode.INFERENCE]
+    if call.purpose is not Purpose.TRAINING or not in_inference or not call.affected or call.deliberate:
+        return
+    where = "" if call.mode is Mode.INFERENCE else f" in {version_ranges(in_inference)}"
+    said = " (training=False)" if call.training is Passing.FALSE else ""
+    argument = _argument(call, program)
+    addable = argument is not None and call.training is Passing.ABSENT
+    yield rule.at(
+        call.place,
+        f"this training step runs {kinds(call.affected)} in inference mode{where}{said}; "
+        + (f"pass {argument}" if argument else f"give {call.model.kind}.call a training parameter and pass True"),
+        because=call.because,
+        confidence=_confidence(call, program),
+        fix=call.with_argument(argument, Safety.UNSAFE) if argument and addable else None,
+    )
+
+
+def _argument(call: ModelCall, program: Program) -> str | None:
+    """The argument that puts this model into train mode; None if its own ``call`` takes none."""
+    for forward in program.all(ForwardPass):
+        if forward.owner == call.model.kind:
+            return f"{forward.parameter}=True" if forward.parameter else None
+    return "training=True"
+
+
+def _confidence(call: ModelCall, program: Program) -> Confidence:
+    differs = call.mode is not Mode.INFERENCE and not program.settings.versions_known
+    # an explicit False may be meant: fine-tuning on the statistics of the pretrained network
+    meant = call.training is Passing.FALSE
+    return Confidence.HIGH if call.certain and not differs and not meant else Confidence.MEDIUM

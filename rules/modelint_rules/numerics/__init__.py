@@ -1,0 +1,1 @@
+"""Rounding: what a comparison of floating-point predictions may expect."""

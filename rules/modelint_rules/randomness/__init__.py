@@ -1,0 +1,1 @@
+"""Random draws: what seeds them, and which of them reach a prediction."""

@@ -1,0 +1,71 @@
+"""Dropout draws its masks unseeded, so that no training run can be repeated.
+
+In Keras 3 every dropout or noise layer without a seed takes one from Python's `random` when it is constructed. Two
+runs of the same script then train with different masks, and a difference between them says nothing about the change
+that was to be judged. Only a seed that reaches these layers helps (Keras 3.15, two processes each):
+
+| set before the model is built | dropout masks | initial weights | `tf.data` shuffle |
+|---|---|---|---|
+| nothing | differ | differ | differs |
+| `tf.random.set_seed(1)` | differ | differ | the same |
+| `np.random.seed(1)` | differ | differ | differs |
+| `random.seed(1)` | the same | the same | differs |
+| `keras.utils.set_random_seed(1)` | the same | the same | the same |
+| `keras.utils.set_random_seed(1)` after building the model | differ | differ | the same |
+
+Inference is not affected: a prediction does not draw. There is one finding per program, on its first such layer.
+
+## How to fix it
+
+Call `keras.utils.set_random_seed(1)` once, before the first layer is constructed. Do not give every layer the same
+`seed=`: their masks are then equal, which is worse (see `reused-seed`).
+
+## When it is not a bug
+
+Modules that build models but do not train them are not reported: the seed is the training script's business. If runs
+are meant to differ, for an ensemble say, draw the seed and log it.
+
+## References
+
+- [keras.utils.set_random_seed](https://keras.io/api/utils/python_utils/)
+- [Keras: reproducibility](https://keras.io/examples/keras_recipes/reproducibility_recipes/)
+"""
+
+from collections.abc import Iterator
+
+from modelint import Finding, Governor, Program, RandomSource, Rule, Seeding, Severity
+
+rule = Rule(__name__, severity=Severity.WARNING, since="0.1")
+
+
+@rule.on(Program)
+def check(fact: Program, program: Program) -> Iterator[Finding]:
+    """The dropout and noise layers of a training program that nothing seeds, as one finding."""
+    if not program.trains:
+        return
+    excused = {id(source) for seeding in program.all(Seeding) for source in seeding.ineffective_for}
+    places = {
+        source.place.resolve(): source
+        for source in program.all(RandomSource)
+        if _draws_unseeded(source) and id(source) not in excused
+    }
+    if not places:
+        return
+    (first, source), *others = places.items()
+    count = f" and {len(others)} more {'layer' if len(others) == 1 else 'layers'}" if others else ""
+    yield rule.at(
+        first,
+        f"nothing seeds the training masks of {source.what.rsplit('.', 1)[-1]}{count} (inference is not affected); "
+        "call keras.utils.set_random_seed before the model is built",
+        because=[*source.because, *((place, "drawn unseeded, too") for place, _ in others)],
+    )
+
+
+def _draws_unseeded(source: RandomSource) -> bool:
+    """Whether it is a dropout or noise layer that nothing seeds; functions are ``mode-blind-dropout``'s."""
+    return (
+        source.kind in {"dropout", "noise"}
+        and source.seeded_by is Governor.NOTHING
+        and not source.mode_blind
+        and source.rate != 0
+    )

@@ -1,0 +1,42 @@
+"""Training data is shuffled in an order that nothing seeds.
+
+The order in which samples are seen, and with it the composition of every batch, is part of the result of training: it
+decides BatchNorm's statistics and the last steps' gradients. `dataset.shuffle(n)` without a seed gave a different
+order in each of two runs, and the same one under `tf.random.set_seed` or `keras.utils.set_random_seed`. For
+`random.shuffle` and `np.random.permutation` it is Python's and NumPy's own seed that counts. Where shuffling divides
+training from test data, an unseeded one measures a different test set on each run, and a model that is trained on has
+seen parts of it.
+
+## How to fix it
+
+Call `keras.utils.set_random_seed` at the start: it seeds Python, NumPy and TensorFlow. Or pass `seed=`
+(`random_state=` in scikit-learn).
+
+## When it is not a bug
+
+Where runs need not be repeated, an unseeded order is harmless; this is a note.
+
+## References
+
+- [tf.data.Dataset.shuffle](https://www.tensorflow.org/api_docs/python/tf/data/Dataset#shuffle)
+"""
+
+from collections.abc import Iterator
+
+from modelint import Finding, Governor, Program, RandomSource, Rule, Seeding, Severity
+
+rule = Rule(__name__, severity=Severity.NOTE, since="0.1")
+
+
+@rule.on(RandomSource)
+def check(source: RandomSource, program: Program) -> Iterator[Finding]:
+    """A shuffle in a training program that nothing seeds."""
+    if source.kind != "shuffle" or source.seeded_by is not Governor.NOTHING or not program.trains:
+        return
+    if any(source is draw for seeding in program.all(Seeding) for draw in seeding.ineffective_for):
+        return
+    yield rule.at(
+        source.place,
+        f"nothing seeds this order ({source.what}); call keras.utils.set_random_seed at the start, or pass a seed",
+        because=source.because,
+    )
