@@ -23,7 +23,10 @@ from modelint.program.store import Store
 from modelint.program.values import Class, Const, Function, Instance
 
 STEPS_PER_ROOT = 3_000
-STEPS_PER_LINE = 40
+STEPS_PER_LINE = 15
+LEAST_STEPS = 200
+"""Steps that every function has that nothing calls, when the others have used up what there was for all of them."""
+
 MOST_MODULES = 400
 """Modules kept in memory; beyond that the run begins anew with the next root."""
 
@@ -68,8 +71,7 @@ class Analysis:
         interpreter.store.set(frame.identity, "__name__", Const("__main__"))
         interpreter.store.set(frame.identity, "__file__", Const(script.path))
         interpreter.execute(script.module.body, frame)
-        steps = interpreter.steps_left
-        enter_the_rest(interpreter, module, steps)
+        enter_the_rest(interpreter, module, STEPS_PER_ROOT + STEPS_PER_LINE * script.text.count("\n"))
         reached = list(reachable(module))
         imported = [event for state in reached for event in state.events if isinstance(event, Event)]
         own = [event for event in interpreter.events if isinstance(event, Event)]
@@ -92,18 +94,19 @@ def reachable(root: ModuleState) -> Iterator[ModuleState]:
 
 def enter_the_rest(interpreter: Interpreter, module: ModuleState, steps: int) -> None:
     """Make an instance of every class nothing instantiates, and enter every function nothing calls."""
+    interpreter.steps_left = steps
     done = 0
     while done < len(module.definitions):
         definition = module.definitions[done]
         done += 1
         if isinstance(definition, Class):
-            interpreter.steps_left = max(interpreter.steps_left, steps // 4)
+            interpreter.steps_left = max(interpreter.steps_left, LEAST_STEPS)
             if definition.identity not in interpreter.instances:
                 make_unknown(interpreter, definition)
     for function in list(module.definitions):
         if not isinstance(function, Function) or function.node in interpreter.entered:
             continue
-        interpreter.steps_left = max(interpreter.steps_left, steps // 4)
+        interpreter.steps_left = max(interpreter.steps_left, LEAST_STEPS)
         instance = interpreter.instances.get(function.owner.identity) if function.owner is not None else None
         if interpreter.library.enter_root(interpreter, function, instance):
             interpreter.enter_unknown(function, instance)

@@ -28,7 +28,12 @@ LARGEST_SOURCE = 4_000_000
 
 
 LONG_LINE = 1_500
-"""Characters; only a file with a longer line is measured for nesting."""
+"""Characters; a file with a longer line is measured for nesting as a whole."""
+
+TOO_DEEP = "the file is nested too deeply to be examined"
+
+LONG_STATEMENT = 250
+"""Lines; only a simple statement of more is measured."""
 
 DEEPEST = 1_000
 """Levels of syntax tree that are still examined."""
@@ -63,6 +68,7 @@ class Script:
     module: libcst.Module
     _wanted: set[libcst.CSTNode] = field(default_factory=set)
     _spans: dict[libcst.CSTNode, Span] = field(default_factory=dict)
+    _lines: list[str] = field(default_factory=list)
 
     def site(self, node: libcst.CSTNode, stop: libcst.CSTNode | None = None, closing: str = "") -> Site:
         """The place of ``node``, to be computed when it is asked for.
@@ -98,7 +104,9 @@ class Script:
     @property
     def lines(self) -> list[str]:
         """The source lines, without their ends, as editors count them (LF, CRLF, CR)."""
-        return re.split(r"\r\n?|\n", self.text)
+        if not self._lines:
+            self._lines.extend(re.split(r"\r\n?|\n", self.text))
+        return self._lines
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -212,7 +220,6 @@ def _refuse(path: str, text: str) -> Unreadable | None:
     libcst overflows the stack, and takes quadratic time, on nesting that Python refuses at once; Python's messages
     are also the better ones.
     """
-    too_deep = "the file is nested too deeply to be examined"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes and the like are not our business
@@ -220,19 +227,35 @@ def _refuse(path: str, text: str) -> Unreadable | None:
     except SyntaxError as error:
         reason = error.msg
         if "too many nested parentheses" in reason or "too many levels of indentation" in reason:
-            reason = too_deep
+            reason = TOO_DEEP
         else:
             reason = f"the file is not valid Python 3: {reason}"
         return Unreadable(path, reason, error.lineno or 1, max(1, error.offset or 1))
     except (RecursionError, MemoryError):
-        return Unreadable(path, too_deep, 1, 1)
+        return Unreadable(path, TOO_DEEP, 1, 1)
     except ValueError as error:  # an integer literal of more digits than int() takes
         return Unreadable(path, f"the file cannot be parsed: {error}", 1, 1)
-    if max(map(len, text.splitlines()), default=0) > LONG_LINE:
-        deepest = _too_deep(tree)
+    long_line = max(map(len, text.splitlines()), default=0) > LONG_LINE
+    for suspect in (tree,) if long_line else _long_statements(tree):
+        deepest = _too_deep(suspect)
         if deepest is not None:
-            return Unreadable(path, too_deep, deepest, 1)
+            return Unreadable(path, TOO_DEEP, deepest, 1)
     return None
+
+
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
+def _long_statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """The simple statements of many lines: without a long line, only in them can an expression be deep."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        blocks = [getattr(node, name) for name in _BLOCKS if getattr(node, name, None)]
+        for block in blocks:
+            waiting.extend(block if isinstance(block, list) else ())
+        if not blocks and isinstance(node, ast.stmt) and (node.end_lineno or 0) - node.lineno > LONG_STATEMENT:
+            yield node
 
 
 def _too_deep(tree: ast.AST) -> int | None:
@@ -246,8 +269,10 @@ def _too_deep(tree: ast.AST) -> int | None:
     return None
 
 
-def _may_be_newer_syntax(text: str) -> bool:
+def _may_be_newer_syntax(refusal: Unreadable, text: str) -> bool:
     """Whether a text that this Python refuses is harmless enough to be tried with libcst, which knows newer syntax."""
+    if refusal.message == TOO_DEEP:
+        return False
     depth = deepest = 0
     for character in text:
         if character in "([{":
@@ -284,7 +309,7 @@ def read_script(path: str, data: bytes) -> Script | Unreadable:
     if isinstance(text, Unreadable):
         return text
     refusal = _refuse(path, text)
-    if refusal is not None and not _may_be_newer_syntax(text):
+    if refusal is not None and not _may_be_newer_syntax(refusal, text):
         return refusal
     module = _parse(text)
     if module is None:
@@ -298,7 +323,7 @@ def check_script(path: str, data: bytes) -> Unreadable | None:
     if isinstance(text, Unreadable):
         return text
     refusal = _refuse(path, text)
-    if refusal is None or (_may_be_newer_syntax(text) and _parse(text) is not None):
+    if refusal is None or (_may_be_newer_syntax(refusal, text) and _parse(text) is not None):
         return None
     return refusal
 

@@ -42,6 +42,7 @@ class CallFacts:
         self.calls = [event for event in events if isinstance(event, CallEvent)]
         self.gradients = [event for event in events if isinstance(event, GradientEvent)]
         self.events = events
+        self._held: dict[tuple[Value, Value], bool] = {}
         self._purposes: dict[CallEvent, tuple[Purpose, str, bool]] = {}
 
     def facts(self) -> Iterator[ModelCall]:
@@ -103,8 +104,13 @@ class CallFacts:
         owners = owners_of(self.trees, gradient.sources)
         if owners is None:
             return None
-        interpreter = self.trees.interpreter
-        return any(contains(interpreter, owner, model) or contains(interpreter, model, owner) for owner in owners)
+        return any(self._holds(owner, model) or self._holds(model, owner) for owner in owners)
+
+    def _holds(self, whole: Value, part: Value) -> bool:
+        key = (whole, part)
+        if key not in self._held:
+            self._held[key] = contains(self.trees.interpreter, whole, part)
+        return self._held[key]
 
     def _inference(self, event: CallEvent) -> tuple[Purpose, str, bool]:
         names = event.functions()
@@ -185,11 +191,13 @@ class CallFacts:
         return tuple(steps)
 
     def _deliberate(self, event: CallEvent, purpose: Purpose) -> str | None:
-        if purpose is not Purpose.INFERENCE:
+        if purpose not in (Purpose.INFERENCE, Purpose.TRAINING):
             return None
         told = says_so(event.site)
         if told is not None:
             return told
+        if purpose is Purpose.TRAINING:
+            return None
         if event.passing is Passing.TRUE and is_sampling(event):
             return "many stochastic passes"
         if event.passing is Passing.TRUE and self._shown_in_both_modes(event):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from modelint.facts import Fact, KerasVersion, Program, Purpose, Settings
 from modelint.frameworks.call_facts import CallFacts, comparisons
@@ -27,11 +28,17 @@ _KERAS_3_ONLY = re.compile(
 )
 
 
+@lru_cache(maxsize=2048)
+def _needs(text: str) -> tuple[bool, bool]:
+    """Whether a script uses what only Keras 2 has, and what only Keras 3 has."""
+    return bool(_KERAS_2_ONLY.search(text)), bool(_KERAS_3_ONLY.search(text))
+
+
 def narrowed(settings: Settings, events: list[Event], modules: Iterable[ModuleState]) -> Settings:
     """The settings without the Keras versions under which the program cannot run: it uses what they do not have."""
-    texts = [module.script.text for module in modules]
-    keras2 = any(isinstance(event, ModeEvent) for event in events) or any(map(_KERAS_2_ONLY.search, texts))
-    keras3 = any(map(_KERAS_3_ONLY.search, texts))
+    needs = [_needs(module.script.text) for module in modules]
+    keras2 = any(isinstance(event, ModeEvent) for event in events) or any(two for two, _ in needs)
+    keras3 = any(three for _, three in needs)
     if keras2 is keras3:
         return settings
     kept = tuple(version for version in settings.versions if (version is KerasVersion.KERAS_2) is keras2)

@@ -380,10 +380,9 @@ def _prediction_batch(arguments: Arguments, batching: Batching | None) -> Batchi
 def tracked_layers(interpreter: Interpreter, instance: Instance) -> list[Value]:
     """The layers and models that an instance holds as attributes, in lists and dictionaries too."""
     found: list[Value] = []
-    for layer in interpreter.store.layers:
-        for (identity, name), value in list(layer.items()):
-            if identity == instance.identity and not name.startswith("#"):
-                found.extend(_layers_in(interpreter, value))
+    for name, value in interpreter.store.all(instance.identity):
+        if not name.startswith("#"):
+            found.extend(_layers_in(interpreter, value))
     return list(dict.fromkeys(found))
 
 

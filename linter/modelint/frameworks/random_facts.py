@@ -16,7 +16,7 @@ from modelint.frameworks.trees import Trees
 _LAYER_KINDS = {"dropout": "dropout", "noise": "noise", "augmentation": "augmentation"}
 _BOTH = "keras.utils.set_random_seed"
 _TENSORFLOW = "tensorflow.random.set_seed"
-_GENERATIVE = ("sampling", "sampler", "reparam", "latent", "vae", "generat", "decod", "diffus", "gumbel", "variational", "posterior")  # fmt: skip
+_GENERATIVE = ("sampling", "sampler", "reparam", "latent", "vae", "generat", "decod", "diffus", "gumbel", "variational", "posterior", "distribution", "policy", "griffin")  # fmt: skip
 
 
 class RandomFacts:
@@ -28,6 +28,9 @@ class RandomFacts:
         self.layers = [event for event in events if isinstance(event, LayerEvent)]
         self.draws = [event for event in events if isinstance(event, DrawEvent)]
         self.seeds = [event for event in events if isinstance(event, SeedEvent)]
+        self._earliest: dict[str, int] = {}
+        for event in self.seeds:
+            self._earliest[event.name] = min(event.order, self._earliest.get(event.name, event.order))
 
     def made(self) -> Iterator[LayerMade]:
         """One fact per layer construction."""
@@ -100,6 +103,8 @@ class RandomFacts:
             )
 
     def _is_generative(self, event: DrawEvent) -> bool:
+        if event.what.rpartition(".")[2] in ("categorical", "stateless_categorical", "multinomial"):
+            return True  # decoding, or a policy's choice
         names = [name.lower() for name in event.functions()]
         owner = event.frame.function.owner if event.frame.function is not None else None
         if owner is not None:
@@ -112,7 +117,9 @@ class RandomFacts:
         return isinstance(rate, (int, float)) and rate != 0
 
     def _before(self, order: int | None, *names: str) -> bool:
-        return any(event.name in names and (order is None or event.order < order) for event in self.seeds)
+        return any(
+            self._earliest[name] < order if order is not None else True for name in names if name in self._earliest
+        )
 
     def _layer_governed(self, order: int, version: KerasVersion) -> bool:
         """Keras 3 draws a layer's seed from Python's ``random`` when it is made; Keras 2 takes TensorFlow's at the draw."""

@@ -130,7 +130,7 @@ def _lambda(interpreter: Interpreter, layer: LayerObject) -> Structure:
     interpreter.contexts, interpreter.guards = [context], []
     try:
         node = function.node
-        interpreter.call(function, Arguments((Tensor(batch_first=True),), {}, node, function.frame))
+        interpreter.call(function, Arguments((Tensor(batch_first=True, from_batch=True),), {}, node, function.frame))
     finally:
         interpreter.contexts, interpreter.guards = saved
     return Structure(Style.LAYER, tuple(context.parts), parameter=None) if context.parts else Structure(Style.LEAF)
@@ -240,8 +240,8 @@ def _forward_arguments(
 def _inputs(interpreter: Interpreter, given: Value) -> Value:
     items = given.iterate(interpreter) if not isinstance(given, Tensor) else None
     if items is not None and 0 < len(items) <= 16:
-        return Tuple(tuple(Tensor(batch_first=True) for _ in items))
-    return Tensor(batch_first=True)
+        return Tuple(tuple(Tensor(batch_first=True, from_batch=True) for _ in items))
+    return Tensor(batch_first=True, from_batch=True)
 
 
 def mode_parameter(method: Function) -> tuple[str | None, Passing]:

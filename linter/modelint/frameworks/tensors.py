@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelint.frameworks.events import WriteEvent, record
 from modelint.frameworks.graph import GraphNode, forward_pass
-from modelint.frameworks.guards import reached
+from modelint.frameworks.guards import has_opaque_guard, reached
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import (
@@ -53,6 +53,7 @@ class Tensor(Value):
     shape: tuple[int | None, ...] | None = None
     integer: bool = False
     row_mean: bool = False  # the mean over a batch (of losses, of hits): a metric of one batch
+    from_batch: bool = False  # computed from the input of the forward pass under examination
     accumulated: bool = False  # such means, added up over the batches
     literal: bool = False  # made of constants or random numbers by the program itself
     parameter: bool = False  # a trainable variable
@@ -83,7 +84,8 @@ class Tensor(Value):
         if name == "numpy":
             use(self, "numpy")
         if name in ("assign", "assign_add", "assign_sub"):
-            if self.parameter and forward_pass(interpreter) is not None:
+            written = any(tensor.from_batch for tensor in tensors_in(arguments.all(), interpreter))
+            if self.parameter and written and forward_pass(interpreter) is not None and not has_opaque_guard(interpreter):
                 modes = reached(interpreter)
                 record(interpreter, WriteEvent(arguments.site, arguments.frame, how=f"variable.{name}", reached=modes))
             return self
@@ -154,6 +156,7 @@ def merged(tensors: Iterable[Tensor], **changes: object) -> Tensor | None:
         batching=batching,
         derived=True,
         literal=all(t.literal for t in found),
+        from_batch=any(t.from_batch for t in found),
         statistics=frozenset().union(*(t.statistics for t in found)),
     )
     return replace(made, **changes) if changes else made  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from modelint.documents import Site
 from modelint.facts import KerasVersion, Layer, Mode, Model, Passing, Traits
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.events import TrainableEvent
-from modelint.frameworks.graph import Part
+from modelint.frameworks.graph import GraphNode, Part
 from modelint.frameworks.keras_modes import CallNode, Entry, Style, Training, Unresolved, resolve
 from modelint.frameworks.layers import LayerObject, traits_of
 from modelint.frameworks.models import Functional, ModelObject
@@ -229,15 +229,17 @@ def mode_of(value: Training | Unresolved | None) -> Mode:
     return Mode.UNKNOWN if isinstance(value, Unresolved) else Mode.INFERENCE
 
 
-def _producers(nodes: tuple[object, ...]) -> Iterator[int]:
-    stack = list(nodes)
+def _producers(nodes: tuple[GraphNode, ...]) -> Iterator[int]:
+    """The parts whose outputs reach some nodes through plain operations only."""
+    stack, seen = list(nodes), set(nodes)
     while stack:
         node = stack.pop()
-        part, inputs = getattr(node, "part", None), getattr(node, "inputs", ())
-        if part is not None:
-            yield part.identity
+        if node.part is not None:
+            yield node.part.identity
         else:
-            stack.extend(inputs)
+            fresh = [one for one in node.inputs if one not in seen]
+            seen.update(fresh)
+            stack.extend(fresh)
 
 
 def _path(above: tuple[Value, ...]) -> tuple[str, ...]:

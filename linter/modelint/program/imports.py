@@ -87,10 +87,9 @@ class Importer:
             names = [item.value for item in items if isinstance(item, Const) and isinstance(item.value, str)]
             return {name: interpreter.module_attribute(state, name) for name in names}
         found: dict[str, Value] = {}
-        for layer in interpreter.store.layers:
-            for (identity, name), value in layer.items():
-                if identity == state.frame.identity and not name.startswith("_"):
-                    found[name] = value
+        for name, value in interpreter.store.all(state.frame.identity):
+            if not name.startswith("_"):
+                found[name] = value
         return found
 
     def _value(self, state: ModuleState | None, dotted: str) -> Value:

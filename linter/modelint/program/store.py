@@ -18,10 +18,11 @@ Writes = dict[Key, Value]
 class Store:
     """Layers of writes, the oldest first."""
 
-    __slots__ = ("layers",)
+    __slots__ = ("layers", "names")
 
     def __init__(self) -> None:
         self.layers: list[Writes] = [{}]
+        self.names: dict[int, dict[str, None]] = {}  # every name ever set, by identity
 
     def get(self, identity: int, name: str) -> Value | None:
         """The value of a variable, or None if it was never set."""
@@ -35,6 +36,14 @@ class Store:
     def set(self, identity: int, name: str, value: Value) -> None:
         """Set a variable on the current path."""
         self.layers[-1][identity, name] = value
+        self.names.setdefault(identity, {})[name] = None
+
+    def all(self, identity: int) -> Iterator[tuple[str, Value]]:
+        """The variables of a frame or object that are set, in the order in which they were first set."""
+        for name in tuple(self.names.get(identity, ())):
+            value = self.get(identity, name)
+            if value is not None:
+                yield name, value
 
     def push(self) -> None:
         """Begin a branch."""

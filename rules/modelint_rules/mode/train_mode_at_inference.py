@@ -41,12 +41,11 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     """A call that predicts, and that ends up in train mode in every version in play."""
     if call.purpose is not Purpose.INFERENCE or call.mode is not Mode.TRAIN or call.deliberate:
         return
-    in_train_mode = [layer for layer in call.affected if layer.training is not Passing.TRUE]
-    if not in_train_mode:  # what is hard-wired in the model is told there, by hard-wired-training
+    if not call.affected:  # all of it is hard-wired in the model, and told there by hard-wired-training
         return
     yield rule.at(
         call.place,
-        f"this prediction runs {kinds(in_train_mode)} in train mode{_cause(call)}; {_advice(call)}",
+        f"this prediction runs {kinds(call.affected)} in train mode{_cause(call)}; {_advice(call)}",
         because=call.because,
         confidence=_confidence(call),
     )

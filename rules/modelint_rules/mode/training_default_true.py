@@ -12,8 +12,8 @@ Let the context decide: `def call(self, x, training=None)`, and hand `training` 
 
 ## When it is not a bug
 
-A layer that only ever runs in training (an augmentation, a loss) may say so in its name or docstring; it is not
-reported. Keras's own augmentation layers default to `training=True`.
+A layer in which nothing depends on the mode is not reported, nor is one that says in its docstring that it is used in
+training only. Keras's own augmentation layers default to `training=True`.
 
 ## References
 

@@ -1,0 +1,95 @@
+"""Running the linter over checkouts of public repositories.
+
+A folder of checkouts holds one folder per repository and commit, named ``<owner>+<name>@<first ten of the commit>``.
+The linter runs as its users run it, through its command line, with the checkout as working directory, so that the
+repository's own imports resolve; nothing is written there. Notebooks are converted into a folder of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import notebooks
+from counting import Reported
+
+_UNEXAMINED = frozenset({"internal-error", "unreadable"})
+
+
+class LinterFailedError(RuntimeError):
+    """The linter did not print findings; the message says what it said instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linter:
+    """How the linter is run: the command, its arguments before the paths, and after how many seconds it is given up."""
+
+    command: tuple[str, ...]
+    arguments: tuple[str, ...]
+    timeout: float
+
+    def findings(self, folder: Path, paths: Sequence[str]) -> list[Reported]:
+        """What the linter reports on ``paths`` with ``folder`` as working directory.
+
+        Raises:
+            LinterFailedError: it took too long, or printed no JSON array.
+        """
+        command = [*self.command, "check", "--output-format", "json", *self.arguments, "--", *paths]
+        try:
+            process = subprocess.run(
+                command, cwd=folder, capture_output=True, text=True, timeout=self.timeout, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise LinterFailedError(f"given up after {self.timeout:g} seconds") from None
+        except OSError as error:
+            raise LinterFailedError(str(error)) from None
+        try:
+            entries = json.loads(process.stdout)
+        except json.JSONDecodeError:
+            said = (process.stderr or process.stdout).strip()[-500:]
+            raise LinterFailedError(f"exit status {process.returncode}, no JSON: {said}") from None
+        return [_reported(entry) for entry in entries]
+
+
+def _reported(entry: dict[str, object]) -> Reported:
+    line = entry["line"] if isinstance(entry["line"], int) else 0
+    end_line = entry["end_line"] if isinstance(entry["end_line"], int) else line
+    path = str(entry["path"]).removeprefix("./")
+    return Reported(path, line, max(line, end_line), str(entry["rule"]), str(entry["message"]))
+
+
+def folder_of(checkouts: Path, repository: str, commit: str) -> Path:
+    """Where the checkout of a repository at a commit is to be found."""
+    return checkouts / f"{repository.replace('/', '+')}@{commit[:10]}"
+
+
+def converted_findings(linter: Linter, folder: Path, paths: Iterable[str]) -> list[Reported]:
+    """What the linter reports on notebooks, each as one script, at the lines of their joined cells.
+
+    Raises:
+        LinterFailedError: as ``Linter.findings``, or a notebook cannot be read.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        names = {}
+        for path in paths:
+            script = Path(temporary, path).with_suffix(".py")
+            script.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                script.write_text(notebooks.script_of((folder / path).read_text(encoding="utf-8")), encoding="utf-8")
+            except (ValueError, OSError) as error:
+                raise LinterFailedError(f"{path}: {error}") from None
+            names[str(script.relative_to(temporary))] = path
+        findings = linter.findings(Path(temporary), list(names))
+    return [
+        Reported(names.get(each.path, each.path), each.line, each.end_line, each.rule, each.message)
+        for each in findings
+    ]
+
+
+def unexamined(findings: Iterable[Reported]) -> list[Reported]:
+    """The findings that say that something was not examined."""
+    return [finding for finding in findings if finding.rule in _UNEXAMINED]

@@ -1,0 +1,182 @@
+"""Documents and rules to findings: run the rules over a program's facts, then settle what is reported.
+
+``examine`` is run once per root file; ``settle`` once per run, over everything that was found. Both are pure: files,
+configuration and comments reach them as arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
+
+from modelint.documents import Script, Unreadable
+from modelint.facts import Program
+from modelint.finding import Confidence, Evidence, Finding, Place, Severity
+from modelint.rule import Check, Rule
+from modelint.selection import INTERNAL, UNREADABLE
+from modelint.suppress import UNUSED, Ignore, Suppressions
+
+SILENCED_BY: Final[Mapping[str, frozenset[str]]] = {
+    "missing-training-false": frozenset({"train-mode-at-inference"}),
+}
+"""General rules, and the more specific ones that take their place on the same expression."""
+
+
+class Analysis(Protocol):
+    """Whatever turns a root file into facts."""
+
+    def program(self, path: str) -> Program:
+        """The facts of a root file and of all that it reaches."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is wanted of the findings that stand in one file."""
+
+    enabled: frozenset[str]
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+
+
+def unreadable(document: Unreadable) -> Finding:
+    """The finding that a document cannot be examined."""
+    return Finding(UNREADABLE, Severity.ERROR, Confidence.HIGH, document.place, document.message)
+
+
+def examine(path: str, document: Script | Unreadable, analysis: Analysis, rules: Sequence[Rule]) -> tuple[Finding, ...]:
+    """All that the rules find in the program whose root is ``path``; findings may stand in other files.
+
+    A rule that raises, or an analysis that does, becomes a finding ``internal-error``; the other rules go on.
+    """
+    if isinstance(document, Unreadable):
+        return (unreadable(document),)
+    try:
+        program = analysis.program(path)
+    except Exception as error:
+        return (_internal_error(path, "the analysis", error),)
+    return tuple(finding for rule in rules for finding in _run(rule, program))
+
+
+def _run(rule: Rule, program: Program) -> Iterator[Finding]:
+    """Call every check of a rule with the facts that it asked for."""
+    facts = program.facts if program in program.facts else (*program.facts, program)
+    failed = False
+    for subscription in rule.subscriptions:
+        for fact in facts:
+            if not isinstance(fact, subscription.fact):
+                continue
+            try:
+                yield from _called(subscription.check, fact, program)
+            except Exception as error:
+                if not failed:  # one cause is one finding
+                    yield _internal_error(program.path, f"the rule {rule.name!r}", error, getattr(fact, "place", None))
+                failed = True
+
+
+def _called(check: Check, fact: object, program: Program) -> tuple[Finding, ...]:
+    """A check's findings, all or none of them."""
+    return tuple(check(fact, program) or ())
+
+
+def _internal_error(path: str, who: str, error: Exception, where: object = None) -> Finding:
+    reason = str(error).strip().split("\n", 1)[0][:200]
+    described = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+    message = f"{who} failed on {path} ({described}); please report it, with the file if you can"
+    because: tuple[Evidence, ...] = ()
+    resolve = getattr(where, "resolve", None)
+    if resolve is not None:
+        try:
+            because = (Evidence(resolve(), "while it looked at this"),)
+        except Exception:
+            because = ()
+    return Finding(INTERNAL, Severity.ERROR, Confidence.HIGH, Place(path), message, because)
+
+
+def settle(
+    found: Iterable[Finding],
+    roots: Collection[str],
+    policy_of: Callable[[str], Policy | None],
+    suppressions_of: Callable[[str], Suppressions],
+    known: Collection[str],
+) -> tuple[Finding, ...]:
+    """What is reported of everything that was found, in order.
+
+    ``roots`` are the files that were examined and could be read: only there can a comment be called unused.
+    ``policy_of`` gives None for a file whose findings are not wanted. ``known`` are the names of all rules.
+    """
+    distinct = _distinct(found)
+    wanted = [finding for finding in distinct if _is_wanted(finding, policy_of)]
+    used: set[Ignore] = set()
+    kept = []
+    for finding in _most_specific(wanted):
+        ignores = () if _is_failure(finding) else suppressions_of(finding.place.path).matching(finding)
+        used.update(ignores)
+        if not ignores:
+            kept.append(finding)
+    failed = {finding.place.path for finding in distinct if _is_failure(finding)}
+    for path in roots:
+        kept += _about_comments(suppressions_of(path), policy_of(path), used, known, judge=path not in failed)
+    return tuple(sorted((_with_severity(f, policy_of(f.place.path)) for f in kept), key=lambda f: f.order))
+
+
+def _distinct(found: Iterable[Finding]) -> list[Finding]:
+    """Each finding once, though several programs may have it: the surest, with the shortest chain of reasons.
+
+    A chain says each thing once: a layer that a loop makes several times is one line of source.
+    """
+    best: dict[tuple[str, Place, str], Finding] = {}
+    for finding in found:
+        key = (finding.rule, finding.place, finding.message)
+        best[key] = min(best.get(key, finding), finding, key=_preference)
+    return [replace(finding, because=tuple(dict.fromkeys(finding.because))) for finding in best.values()]
+
+
+def _preference(finding: Finding) -> tuple[object, ...]:
+    sureness = list(Confidence).index(finding.confidence), list(Severity).index(finding.severity)
+    chain = tuple((evidence.place.order, evidence.message) for evidence in finding.because)
+    return (-sureness[0], -sureness[1], len(chain), chain)
+
+
+def _is_failure(finding: Finding) -> bool:
+    return finding.rule in (UNREADABLE, INTERNAL)
+
+
+def _is_wanted(finding: Finding, policy_of: Callable[[str], Policy | None]) -> bool:
+    if _is_failure(finding):
+        return True
+    policy = policy_of(finding.place.path)
+    return policy is not None and finding.rule in policy.enabled
+
+
+def _most_specific(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Without those whose place a more specific rule has taken."""
+    taken = {(finding.rule, finding.place) for finding in findings}
+    for finding in findings:
+        if not any((rule, finding.place) in taken for rule in SILENCED_BY.get(finding.rule, ())):
+            yield finding
+
+
+def _about_comments(
+    suppressions: Suppressions, policy: Policy | None, used: Collection[Ignore], known: Collection[str], *, judge: bool
+) -> Iterator[Finding]:
+    """What is wrong with the suppression comments of one file; ``judge`` is False where findings may be missing."""
+    if policy is None:
+        return
+    used = set(used)
+    unknown = [finding for finding in suppressions.unknown(known) if finding.rule in policy.enabled]
+    for finding in unknown:
+        ignores = suppressions.matching(finding)
+        used.update(ignores)
+        if not ignores:
+            yield finding
+    if judge and UNUSED in policy.enabled:
+        judged = policy.enabled - {UNUSED}
+        for finding in suppressions.unused(used, judged):
+            if not suppressions.matching(finding):
+                yield finding
+
+
+def _with_severity(finding: Finding, policy: Policy | None) -> Finding:
+    severity = policy.severities.get(finding.rule) if policy else None
+    return finding if severity is None or _is_failure(finding) else replace(finding, severity=severity)

@@ -1,0 +1,59 @@
+"""The machine-readable format: a JSON array with one object per finding."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from modelint.finding import Evidence, Finding, Fix, Span
+from modelint.render.fingerprint import fingerprints
+from modelint.render.full import Lines
+from modelint.render.terminal import Terminal
+
+
+def render(findings: Sequence[Finding], lines: Lines, terminal: Terminal) -> str:
+    """The array; ASCII only, whatever the file names hold."""
+    marks = fingerprints(findings, lines)
+    objects = [_finding(finding, mark) for finding, mark in zip(findings, marks, strict=True)]
+    return json.dumps(objects, indent=2) + "\n"
+
+
+def _finding(finding: Finding, fingerprint: str) -> dict[str, object]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "confidence": finding.confidence.value,
+        "path": finding.place.path,
+        "cell": finding.place.cell,
+        "node": finding.place.node,
+        **_range(finding.place.span),
+        "message": finding.message,
+        "because": [_reason(reason) for reason in finding.because],
+        "fix": _fix(finding.fix) if finding.fix else None,
+        "confirmation": None,
+        "fingerprint": fingerprint,
+    }
+
+
+def _range(span: Span | None) -> dict[str, int | None]:
+    return {
+        "line": span.line if span else None,
+        "column": span.column if span else None,
+        "end_line": span.end_line if span else None,
+        "end_column": span.end_column if span else None,
+    }
+
+
+def _reason(reason: Evidence) -> dict[str, object]:
+    span = reason.place.span
+    return {
+        "path": reason.place.path,
+        "line": span.line if span else None,
+        "column": span.column if span else None,
+        "message": reason.message,
+    }
+
+
+def _fix(fix: Fix) -> dict[str, object]:
+    edits = [{**_range(edit.span), "text": edit.text} for edit in fix.edits]
+    return {"title": fix.title, "safety": fix.safety.value, "edits": edits}

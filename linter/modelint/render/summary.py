@@ -1,0 +1,70 @@
+"""Counts: the line that ends a text report, and the table of ``--statistics``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from modelint.finding import Finding, Severity
+from modelint.render.terminal import SEVERITY_STYLES, Style, Terminal
+from modelint.selection import UNREADABLE
+
+
+def summary(findings: Sequence[Finding], examined: int, unsure: int, terminal: Terminal) -> str:
+    """What the run comes to, in one or two lines; ``unsure`` counts findings that are not shown."""
+    files = counted(examined, "file")
+    if findings:
+        found = Counter(finding.severity for finding in findings)
+        parts = [
+            terminal.paint(counted(found[severity], severity.value), SEVERITY_STYLES[severity])
+            for severity in sorted(Severity, reverse=True)
+            if found[severity]
+        ]
+        where = counted(len({finding.place.path for finding in findings}), "file")
+        total = terminal.paint(counted(len(findings), "finding"), Style.STRONG)
+        unreadable = len({finding.place.path for finding in findings if finding.rule == UNREADABLE})
+        done = f"{unreadable:,} of {files} could not be examined" if unreadable else f"{files} examined"
+        text = f"{total} ({', '.join(parts)}) in {where}; {done}"
+    else:
+        text = f"{terminal.paint('All clear', Style.HELP)}: {files} examined"
+    hidden = f"{counted(unsure, 'finding')} of lower confidence not shown; --pedantic shows them"
+    return f"{text}\n{hidden}\n" if unsure else f"{text}\n"
+
+
+def counted(number: int, noun: str) -> str:
+    """``"1 file"``, ``"2 files"``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def statistics(findings: Sequence[Finding], summaries: Mapping[str, str], terminal: Terminal) -> str:
+    """How many findings of each rule, the most frequent first."""
+    rows = _statistics(findings)
+    digits = max((len(str(row[2])) for row in rows), default=1)
+    longest = max((len(row[0]) for row in rows), default=0)
+    return "".join(
+        f"{count:>{digits}}  {terminal.paint(f'{severity.value:<7}', SEVERITY_STYLES[severity])}"
+        f"  {terminal.paint(f'{rule:<{longest}}', Style.STRONG)}  {summaries.get(rule, '')}".rstrip() + "\n"
+        for rule, severity, count, _ in rows
+    )
+
+
+def statistics_json(findings: Sequence[Finding]) -> str:
+    """The same as a JSON array."""
+    rows = [
+        {"rule": rule, "severity": severity.value, "count": count, "files": files}
+        for rule, severity, count, files in _statistics(findings)
+    ]
+    return json.dumps(rows, indent=2) + "\n"
+
+
+def _statistics(findings: Sequence[Finding]) -> list[tuple[str, Severity, int, int]]:
+    """Rule, its highest severity, its findings, the files they are in."""
+    by_rule: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_rule.setdefault(finding.rule, []).append(finding)
+    rows = [
+        (rule, max(f.severity for f in found), len(found), len({f.place.path for f in found}))
+        for rule, found in by_rule.items()
+    ]
+    return sorted(rows, key=lambda row: (-row[2], row[0]))

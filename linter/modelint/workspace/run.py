@@ -1,0 +1,257 @@
+"""A run: from paths to the findings that are shown.
+
+Takes what the command line asks for and the rules, gives a ``Report``. Everything is read here; the engine judges.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+
+import attrs
+
+from modelint.documents import Script
+from modelint.engine import Analysis, Policy, examine, settle, unreadable
+from modelint.facts import Settings
+from modelint.finding import Confidence, Finding
+from modelint.rule import Rule
+from modelint.selection import INTERNAL, UNREADABLE, Catalogue
+from modelint.suppress import Suppressions, read_suppressions
+from modelint.workspace.configuration import Configuration, ConfigurationError
+from modelint.workspace.discovery import Discovered, Exclusion, discover
+from modelint.workspace.lookup import Lookup, Overrides
+from modelint.workspace.names import name_of
+from modelint.workspace.relevance import Relevance
+from modelint.workspace.sources import FileSources
+from modelint.workspace.versions import InPlay, in_play
+
+MOST_HELD = 4_000_000
+"""Objects, of syntax trees above all, that are held at once; some 600 megabytes."""
+
+MOST_UNCOLLECTED = 1_500_000
+"""Objects made between two garbage collections."""
+
+
+class NothingToExamineError(Exception):
+    """The paths lead to no file; the message says so."""
+
+
+@attrs.frozen
+class Request:
+    """What a run is asked to do. ``config`` is the one configuration file to use; ``overlay`` unsaved text by path."""
+
+    paths: tuple[str, ...] = (".",)
+    overrides: Overrides = attrs.field(factory=Overrides)
+    config: str | None = None
+    isolated: bool = False
+    force_exclude: bool = False
+    overlay: Mapping[str, bytes] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Report:
+    """What a run found. ``findings`` are shown; ``unsure`` counts those of lower confidence that are not.
+
+    ``examined`` are the files that were asked for, ``analysed`` those of them that have to do with a framework;
+    ``excluded`` the named files that were left out. ``lines`` gives the source lines of a file.
+    """
+
+    findings: tuple[Finding, ...]
+    unsure: int
+    examined: tuple[str, ...]
+    analysed: int
+    excluded: tuple[str, ...]
+    failing: bool
+    configurations: tuple[str, ...]
+    lines: Callable[[str], Sequence[str]] = attrs.field(repr=False, eq=False)
+
+    @property
+    def broken(self) -> bool:
+        """Whether something could not be examined."""
+        return any(finding.rule in (UNREADABLE, INTERNAL) for finding in self.findings)
+
+    @property
+    def exit_code(self) -> int:
+        """0 clean, 1 findings that fail the run, 2 not all could be examined."""
+        return 2 if self.broken else int(self.failing)
+
+
+Progress = Callable[[int, int], None]
+"""Called with how many files are done, and how many there are."""
+
+MakeAnalysis = Callable[[FileSources, Callable[[str], Settings]], Analysis]
+
+
+def make_analysis(sources: FileSources, settings: Callable[[str], Settings]) -> Analysis:
+    """The interpreter over the files of a run."""
+    from modelint.analysis import Analysis as ProgramAnalysis
+
+    return ProgramAnalysis(sources, settings)
+
+
+@attrs.define(eq=False)
+class Run:
+    """One run over some paths; ``report`` does it."""
+
+    request: Request
+    catalogue: Catalogue
+    make_analysis: MakeAnalysis = make_analysis
+    lookup: Lookup = attrs.field(init=False)
+    exclusion: Exclusion = attrs.field(init=False)
+    sources: FileSources = attrs.field(init=False)
+    _versions: dict[tuple[str, str], InPlay] = attrs.field(init=False, factory=dict)
+    _suppressions: dict[str, Suppressions] = attrs.field(init=False, factory=dict)
+    _asked_for: frozenset[str] = attrs.field(init=False, default=frozenset())
+
+    def __attrs_post_init__(self) -> None:
+        request = self.request
+        self.lookup = Lookup(self.catalogue, request.overrides, request.config, request.isolated)
+        self.exclusion = Exclusion(self.lookup)
+        self.sources = FileSources({name_of(path): data for path, data in request.overlay.items()})
+
+    def report(self, progress: Progress = lambda done, total: None) -> Report:
+        """Find, read and examine the files.
+
+        Raises:
+            ConfigurationError: a configuration file has mistakes.
+            NothingToExamineError: there is no such file, or none in the directories.
+        """
+        discovered = self._discover()
+        self._asked_for = frozenset(discovered.files)
+        found, readable, analysed = self._examine_all(discovered.files, progress)
+        found += [unreadable(document) for document in discovered.unreadable]
+        settled = settle(found, readable, self._policy, self._suppressions_of, self.catalogue.categories)
+        shown = tuple(finding for finding in settled if self._is_shown(finding))
+        examined = (*discovered.files, *(document.path for document in discovered.unreadable))
+        configurations = {self.lookup.for_file(name).path for name in discovered.files}
+        return Report(
+            findings=shown,
+            unsure=len(settled) - len(shown),
+            examined=examined,
+            analysed=analysed,
+            excluded=discovered.excluded,
+            failing=any(f.severity >= self.lookup.for_file(f.place.path).fail_on for f in shown),
+            configurations=tuple(sorted(filter(None, configurations))),
+            lines=self.sources.lines,
+        )
+
+    def settings(self, name: str) -> Settings:
+        """What configuration and project say for the program whose root is this file."""
+        configuration = self.lookup.for_file(name)
+        versions = self.versions(name, configuration)
+        return Settings(versions.versions, versions.known, configuration.tiny_batch, configuration.pedantic)
+
+    def versions(self, name: str, configuration: Configuration) -> InPlay:
+        """The Keras versions in play for a file."""
+        directory = os.path.dirname(os.path.abspath(name))
+        key = (directory, configuration.path or "")
+        if key not in self._versions:
+            self._versions[key] = in_play(directory, configuration.frameworks)
+        return self._versions[key]
+
+    def versions_in_play(self) -> tuple[tuple[str, InPlay], ...]:
+        """The versions that were used, by directory."""
+        return tuple(sorted((name_of(directory), found) for (directory, _), found in self._versions.items()))
+
+    def _discover(self) -> Discovered:
+        discovered = discover(
+            self.request.paths, self.exclusion, force_exclude=self.request.force_exclude, known=self.sources.overlay
+        )
+        for name in discovered.files:
+            self.lookup.for_file(name)
+        if self.lookup.mistakes:
+            raise ConfigurationError(self.lookup.mistakes)
+        if discovered.missing:
+            there = "there is no such file or directory"
+            raise NothingToExamineError("; ".join(f"{name}: {there}" for name in discovered.missing))
+        if not (discovered.files or discovered.unreadable or discovered.excluded):
+            where = ", ".join(discovered.scanned)
+            raise NothingToExamineError(f"no Python file found under {where} (after exclude and .gitignore)")
+        return discovered
+
+    def _examine_all(self, files: Sequence[str], progress: Progress) -> tuple[list[Finding], list[str], int]:
+        """Raw findings, the files that could be read, and how many files had to be analysed."""
+        found: list[Finding] = []
+        readable: list[str] = []
+        analysed = 0
+        relevance = Relevance(self.sources)
+        analysis: Analysis | None = None  # costly to import, and not needed by every run
+        with _Memory() as memory:
+            for done, name in enumerate(files):
+                progress(done, len(files))
+                if relevance(name):
+                    analysed += 1
+                    analysis = analysis or self.make_analysis(self.sources, self.settings)
+                    document = self.sources.script(name)
+                    found += examine(name, document, analysis, self._rules(name))
+                    failed = not isinstance(document, Script)
+                else:
+                    refusal = self.sources.check(name)
+                    found += [unreadable(refusal)] if refusal else []
+                    failed = refusal is not None
+                if not failed:
+                    readable.append(name)
+                    self._suppressions_of(name)
+                if memory.is_full():
+                    self.sources.forget()
+                    analysis = None
+                    memory.empty()
+        progress(len(files), len(files))
+        return found, readable, analysed
+
+    def _rules(self, name: str) -> tuple[Rule, ...]:
+        """The rules that are enabled for a root file."""
+        enabled = self.lookup.policy(name).enabled
+        return tuple(rule for rule in self.catalogue.rules if rule.name in enabled)
+
+    def _policy(self, name: str) -> Policy | None:
+        if name not in self._asked_for and self.exclusion.excludes(os.path.abspath(name)):
+            return None
+        return self.lookup.policy(name)
+
+    def _suppressions_of(self, name: str) -> Suppressions:
+        if name not in self._suppressions:
+            data = self.sources.data(name)
+            marked = isinstance(data, bytes) and b"modelint" in data
+            read = read_suppressions(name, self.sources.text(name)) if marked else Suppressions(name)
+            self._suppressions[name] = read
+        return self._suppressions[name]
+
+    def _is_shown(self, finding: Finding) -> bool:
+        return finding.confidence is Confidence.HIGH or self.lookup.for_file(finding.place.path).pedantic
+
+
+class _Memory:
+    """The program's memory without automatic garbage collection, which would walk all trees again and again.
+
+    That is 40 % of the time of parsing. Collects now and then instead, and then walks only what is new.
+    """
+
+    def __enter__(self) -> _Memory:
+        self._was_enabled = gc.isenabled()
+        gc.disable()
+        self.empty()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        gc.unfreeze()
+        if self._was_enabled:
+            gc.enable()
+
+    def is_full(self) -> bool:
+        """Whether it is time to let go of something. Looks only when much has been made since it last looked."""
+        if gc.get_count()[0] < MOST_UNCOLLECTED:
+            return False
+        gc.collect()
+        gc.freeze()
+        return gc.get_freeze_count() > MOST_HELD
+
+    def empty(self) -> None:
+        """Collect all that was let go of."""
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()

@@ -1,0 +1,160 @@
+"""Bytes to scripts: whatever the bytes, a script or the reason why there is none."""
+
+from __future__ import annotations
+
+import time
+
+import libcst
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelint.documents import Script, Unreadable, check_script, read_script
+from modelint.documents.script import LARGEST_SOURCE
+from modelint.finding import Span
+from modelint.workspace.stack import on_a_deep_stack
+
+
+def script(data: bytes) -> Script:
+    """A script that can be read."""
+    document = read_script("file.py", data)
+    assert isinstance(document, Script), document
+    return document
+
+
+def refusal(data: bytes) -> Unreadable:
+    """The reason why there is no script."""
+    document = on_a_deep_stack(lambda: read_script("file.py", data))
+    assert isinstance(document, Unreadable)
+    return document
+
+
+def first_call(document: Script) -> Span:
+    """Where the first call in a script stands."""
+    found: list[libcst.Call] = []
+
+    class Visitor(libcst.CSTVisitor):
+        def visit_Call(self, node: libcst.Call) -> None:  # noqa: N802
+            found.append(node)
+
+    document.module.visit(Visitor())
+    span = document.site(found[0]).resolve().span
+    assert span is not None
+    return span
+
+
+@pytest.mark.parametrize(
+    ("data", "span"),
+    [
+        (b"x = f(1)\n", Span(1, 5, 1, 9)),
+        (b"\xef\xbb\xbfx = f(1)\n", Span(1, 5, 1, 9)),
+        (b"# -*- coding: latin-1 -*-\nx = f('\xe9')\n", Span(2, 5, 2, 11)),
+        (b"\r\n\r\nx = f(1)\r\n", Span(3, 5, 3, 9)),
+        (b"a = 1\rx = f(1)\r", Span(2, 5, 2, 9)),
+        (b"\n\nif a:\n\tx = f(\n\t\t1)", Span(4, 6, 5, 5)),
+        ("äöü = '🌿'; x = f(1)\n".encode(), Span(1, 16, 1, 20)),
+    ],
+    ids=["plain", "bom", "declared", "crlf", "cr", "tabs", "wide"],
+)
+def test_a_place_counts_lines_and_characters_as_editors_do(data: bytes, span: Span) -> None:
+    assert first_call(script(data)) == span
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"# nothing\n", b"\xef\xbb\xbf", b"\r\n"])
+def test_a_file_without_code_is_an_empty_script(data: bytes) -> None:
+    assert len(script(data).module.body) == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "column", "part"),
+    [
+        (b"x = 1\nprint 'hello'\n", 2, 1, "Missing parentheses in call to 'print'"),
+        (b"raise E, 'text'\n", 1, 8, "not valid Python 3"),
+        (b"exec 'x'\n", 1, 1, "not valid Python 3"),
+        (b"x = 0777\n", 1, 5, "not valid Python 3"),
+        (b"import {{ cookiecutter.name }}.models\n", 1, 8, "not valid Python 3"),
+        (b"{% if use_gpu %}\nx = 1\n{% endif %}\n", 1, 2, "not valid Python 3"),
+        (b"<<<<<<< HEAD\nx = 1\n=======\n", 1, 1, "not valid Python 3"),
+        (b"def f(:\n    pass\n", 1, 7, "not valid Python 3"),
+        (b"if x:\npass\n", 2, 1, "expected an indented block"),
+        (b"x = 1\ny = (\n", 2, 5, "'(' was never closed"),
+        (b"x = 'a\xffb'\n", 1, 7, "byte 0xff, which is not utf-8"),
+        (b"x = 1\n" * 50 + b"y = '\xe9'\n", 51, 6, "byte 0xe9, which is not utf-8"),
+        (b"# coding: no-such-code\nx = 1\n", 1, 1, "cannot be decoded: unknown encoding"),
+        (b"x = 1\ny = '\0'\n", 2, 6, "null byte"),
+        ("x = 1\n".encode("utf-16"), 1, 1, "byte 0xff, which is not utf-8"),
+        (b"x = 1\n\x80\x04\x95\n", 2, 1, "byte 0x80, which is not utf-8"),
+    ],
+)
+def test_what_is_not_python_3_is_refused_with_its_place(data: bytes, line: int, column: int, part: str) -> None:
+    document = refusal(data)
+    assert part in document.message
+    assert (document.line, document.column) == (line, column)
+
+
+def test_syntax_newer_than_the_running_python_is_read() -> None:
+    assert script(b"try:\n    pass\nexcept ValueError, TypeError:\n    pass\n").module.body
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"x = " + b"(" * 2_000 + b"1" + b")" * 2_000,
+        b"x = " + b"[" * 2_000 + b"]" * 2_000,
+        b"x = " + b"-" * 20_000 + b"1",
+        b"x = " + b"not " * 5_000 + b"1",
+        b"x = " + b"f(" * 2_000 + b")" * 2_000,
+        b"".join(b" " * depth + b"if x:\n" for depth in range(2_000)),
+        b"x = " + b"lambda: " * 2_000 + b"1",
+    ],
+    ids=["parentheses", "lists", "minus", "not", "calls", "blocks", "lambdas"],
+)
+def test_nesting_of_thousands_of_levels_is_refused_in_bounded_time(data: bytes) -> None:
+    began = time.monotonic()
+    assert "nested too deeply" in refusal(data).message
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"x = (1\n" + b" + 1\n" * 3_000 + b")\n",
+        b"x = a" + b".b" * 700 + b"\n",
+        b"x = (a\n" + b".b()\n" * 400 + b")\n",
+        b"if x:\n    pass\n" + b"elif y:\n    pass\n" * 1_500,
+    ],
+    ids=["sum", "attributes", "chained calls", "elif"],
+)
+def test_long_chains_are_read_or_refused_but_never_crash(data: bytes) -> None:
+    document = on_a_deep_stack(lambda: read_script("file.py", data))
+    assert isinstance(document, Script | Unreadable)
+    if isinstance(document, Script):
+        last = document.module.body[-1]
+        assert on_a_deep_stack(lambda: document.site(last).resolve()).span is not None
+
+
+def test_a_chain_of_thousands_of_calls_over_as_many_lines_is_refused_in_bounded_time() -> None:
+    began = time.monotonic()
+    assert "nested too deeply" in refusal(b"def f():\n    x = (a\n" + b"    .b()\n" * 5_000 + b"    )\n").message
+    assert time.monotonic() - began < 20
+
+
+def test_a_generated_file_of_fifty_thousand_lines_is_read() -> None:
+    data = b"".join(b"value_%d = %d\n" % (n, n) for n in range(50_000))
+    assert len(script(data).module.body) == 50_000
+
+
+def test_a_file_larger_than_the_limit_is_refused_without_being_parsed() -> None:
+    assert "too large to examine (4,000,008 bytes" in refusal(b"x = 1  #" + b"-" * LARGEST_SOURCE).message
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_a_document_and_the_cheap_check_agrees(data: bytes) -> None:
+    document = read_script("file.py", data)
+    assert check_script("file.py", data) == (document if isinstance(document, Unreadable) else None)
+
+
+@given(st.text(alphabet="ab1 =()[]{}:,.'\"\n\t\\#@*+-lambdaefify\r\u00e4\u2028", max_size=80))
+def test_any_text_gives_a_document(text: str) -> None:
+    document = read_script("file.py", text.encode())
+    assert isinstance(document, Script | Unreadable)
