@@ -59,5 +59,3 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 def repository() -> Path:
     """The root of modelint's own repository."""
     return Path(__file__).parent.parent
-
-

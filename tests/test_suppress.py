@@ -111,7 +111,11 @@ def test_a_comment_in_another_tools_words_is_reported() -> None:
 
 
 def test_prose_about_modelint_is_no_directive() -> None:
-    for comment in ("# modelint: see the configuration", "# modelint says otherwise", "# modelint: https://example.org"):
+    for comment in (
+        "# modelint: see the configuration",
+        "# modelint says otherwise",
+        "# modelint: https://example.org",
+    ):
         assert not list(read_suppressions("file.py", f"x = 1  {comment}\n").unknown({"a-rule"}))
 
 

@@ -228,9 +228,7 @@ def _show(report: Report, catalogue: Catalogue, output_format: str, options: dic
         output.write(summary(report.findings, len(report.examined), report.unsure, terminal))
 
 
-def _rendered(
-    report: Report, catalogue: Catalogue, output_format: str, *, statistics: bool, terminal: Terminal
-) -> str:
+def _rendered(report: Report, catalogue: Catalogue, output_format: str, *, statistics: bool, terminal: Terminal) -> str:
     """The findings, or their counts, in a format."""
     from modelint.render import concise, full, json, summary
 

@@ -24,8 +24,12 @@ EVALUATION_NAME = re.compile(
     r"|serve|serving|score|accuracy)(_|$|step|ing)",
     re.IGNORECASE,
 )
-GENERATION_NAME = re.compile(r"(^|_)(generate|sample|translate|demo|detect|recognize|classify|caption|transcribe)(_|$)", re.IGNORECASE)
-SERVING_NAME = re.compile(r"(^|_)(evaluate|valid|validate|validation|predict|infer|inference|serve|serving)(_|$|step)", re.IGNORECASE)
+GENERATION_NAME = re.compile(
+    r"(^|_)(generate|sample|translate|demo|detect|recognize|classify|caption|transcribe)(_|$)", re.IGNORECASE
+)
+SERVING_NAME = re.compile(
+    r"(^|_)(evaluate|valid|validate|validation|predict|infer|inference|serve|serving)(_|$|step)", re.IGNORECASE
+)
 DECISIVE = frozenset(("decision", "numpy", "metric"))
 ENTRIES = {
     "call": Entry.BYPASS,
@@ -177,7 +181,10 @@ class CallFacts:
             return f"set_learning_phase({int(event.learning_phase)})"
         if tree.default is Passing.TRUE:
             return f"{tree.parameter} defaults to True"
-        leak = next((leaf.layer for leaf in tree.leaves() if leaf.layer is not None and leaf.layer.traits.leaks_train_mode), None)
+        leak = next(
+            (leaf.layer for leaf in tree.leaves() if leaf.layer is not None and leaf.layer.traits.leaks_train_mode),
+            None,
+        )
         return f"{leak} switches the rest of the model to train mode" if leak is not None else ""
 
     def _because(self, model: object, affected: dict[int, Layer]) -> Because:
@@ -268,7 +275,9 @@ def comparisons(events: list[Event]) -> Iterator[Comparison]:
         if isinstance(event, CompareEvent):
             sides = [value for value in (event.left, event.right) if isinstance(value, Tensor)]
             steps = tuple(
-                (call.site, "a prediction is made here") for side in sides for call in sorted(side.calls, key=lambda c: c.order)[:1]
+                (call.site, "a prediction is made here")
+                for side in sides
+                for call in sorted(side.calls, key=lambda c: c.order)[:1]
             )
             yield Comparison(
                 event.site,
@@ -282,5 +291,3 @@ def comparisons(events: list[Event]) -> Iterator[Comparison]:
 
 def _size(batching: Batching | None) -> int | None:
     return batching.size if batching is not None and isinstance(batching.size, int) else None
-
-

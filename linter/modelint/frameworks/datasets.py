@@ -137,7 +137,9 @@ def _batch(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> 
     site = arguments.site
     return replace(
         dataset,
-        batching=Batching(size, is_assumed, site, drops, site if drops else None, dataset.samples, dataset.repeated, dataset.role),
+        batching=Batching(
+            size, is_assumed, site, drops, site if drops else None, dataset.samples, dataset.repeated, dataset.role
+        ),
     )
 
 
@@ -146,7 +148,9 @@ def _padded_batch(interpreter: Interpreter, dataset: Dataset, arguments: Argumen
     keywords = {"drop_remainder": drop} if drop is not None else {}
     first = arguments.get(0, "batch_size")
     return _batch(
-        interpreter, dataset, Arguments((first,) if first is not None else (), keywords, arguments.node, arguments.frame)
+        interpreter,
+        dataset,
+        Arguments((first,) if first is not None else (), keywords, arguments.node, arguments.frame),
     )
 
 
@@ -158,10 +162,13 @@ def _shuffle(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -
     record(
         interpreter,
         DrawEvent(
-            arguments.site, arguments.frame, what="tensorflow.data.Dataset.shuffle", kind="shuffle",
+            arguments.site,
+            arguments.frame,
+            what="tensorflow.data.Dataset.shuffle",
+            kind="shuffle",
             seed=arguments.get(1, "seed"),
         ),
-    )  # fmt: skip
+    )
     return dataset
 
 
@@ -204,7 +211,12 @@ def _take(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> V
 
 def _skip(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Value:
     count = arguments.at(0, "count")
-    if isinstance(count, Const) and type(count.value) is int and dataset.batching is None and dataset.samples is not None:
+    if (
+        isinstance(count, Const)
+        and type(count.value) is int
+        and dataset.batching is None
+        and dataset.samples is not None
+    ):
         return replace(dataset, samples=max(0, dataset.samples - count.value))
     return _uncounted(interpreter, dataset, arguments)
 
@@ -262,7 +274,9 @@ def from_tensors(interpreter: Interpreter, arguments: Arguments) -> Value:
     if samples is None and not isinstance(data, Tuple):
         known = data.iterate(interpreter)
         samples = len(known) if known is not None else None
-    return Dataset(samples, arity=len(items) if items is not None else None, role=roles.pop() if len(roles) == 1 else None)
+    return Dataset(
+        samples, arity=len(items) if items is not None else None, role=roles.pop() if len(roles) == 1 else None
+    )
 
 
 def counted(interpreter: Interpreter, arguments: Arguments) -> Value:

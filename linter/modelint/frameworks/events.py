@@ -56,7 +56,7 @@ class Event:
 
     def functions(self) -> list[str]:
         """The names of all functions under way, innermost first."""
-        names = []
+        names: list[str] = []
         scope: Frame | None = self.frame
         while scope is not None and len(names) < 12:
             if scope.name is not None:

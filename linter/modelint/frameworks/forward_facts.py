@@ -12,7 +12,7 @@ from modelint.frameworks.call_facts import is_literal_mode
 from modelint.frameworks.events import Event, FitEvent, ModelEvent
 from modelint.frameworks.graph import Part
 from modelint.frameworks.intent import says_so
-from modelint.frameworks.keras_modes import CallNode, Entry, Style, resolve
+from modelint.frameworks.keras_modes import CallNode, Entry, Style, Training, Unresolved, resolve
 from modelint.frameworks.structure import base_name, is_model_class, structure_of
 from modelint.frameworks.trees import Tree, Trees, kind_of, mode_of
 from modelint.program.frames import Arguments, ModuleState
@@ -105,7 +105,7 @@ class ForwardFacts:
                 ((leaf.layer.place, f"{leaf.layer} is made here"),),
             )
 
-    def _trained_modes(self, tree: Tree, version: KerasVersion, is_model: bool) -> dict[int, object]:
+    def _trained_modes(self, tree: Tree, version: KerasVersion, is_model: bool) -> dict[int, Training | Unresolved]:
         if is_model:
             return dict(self.trees.modes(tree, Entry.FIT, Passing.ABSENT, version))
         outer = CallNode(Style.FUNCTIONAL, _OUTER, children=(self.trees.call_node(tree, version),))
@@ -120,7 +120,12 @@ class ForwardFacts:
             tree = self.trees.of(value, self.latest())
             for leaf in tree.leaves():
                 part = leaf.part
-                if part is None or leaf.layer is None or not leaf.layer.traits.mode_sensitive or not is_literal_mode(leaf):
+                if (
+                    part is None
+                    or leaf.layer is None
+                    or not leaf.layer.traits.mode_sensitive
+                    or not is_literal_mode(leaf)
+                ):
                     continue
                 if part.identity in seen or part.arguments is None:
                     continue

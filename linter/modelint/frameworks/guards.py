@@ -118,7 +118,9 @@ def has_opaque_guard(interpreter: Interpreter) -> bool:
     return any(as_test(guard.value) is None for guard in interpreter.guards)
 
 
-_MODE_WORD = re.compile(r"train|phase|(^|_)mode|infer|(^|_)eval|(^|_)test|dropout|augment|noise|sampl|stochastic", re.IGNORECASE)
+_MODE_WORD = re.compile(
+    r"train|phase|(^|_)mode|infer|(^|_)eval|(^|_)test|dropout|augment|noise|sampl|stochastic", re.IGNORECASE
+)
 
 
 def is_named_mode(interpreter: Interpreter) -> bool:

@@ -15,7 +15,9 @@ _SAYS_SO = re.compile(
     r"(at|during|in|both) (test|inference|train)|uncertaint|pix2pix|prenet",
     re.IGNORECASE,
 )
-_SAMPLING_NAME = re.compile(r"(^|_)(mc|monte|carlo|bayes\w*|uncertain\w*|stochastic|dropout|augment\w*|tta)(_|$)", re.IGNORECASE)
+_SAMPLING_NAME = re.compile(
+    r"(^|_)(mc|monte|carlo|bayes\w*|uncertain\w*|stochastic|dropout|augment\w*|tta)(_|$)", re.IGNORECASE
+)
 LINES_ABOVE = 6
 CLOSE = 4
 """Statements between two evaluations that are shown beside each other."""

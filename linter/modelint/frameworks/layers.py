@@ -27,7 +27,9 @@ from modelint.program.values import (
     Value,
 )
 
-WRAPPERS = frozenset(("TimeDistributed", "Bidirectional", "RNN", "StackedRNNCells", "SpectralNormalization", "Wrapper", "ConvRNN2D"))
+WRAPPERS = frozenset(
+    ("TimeDistributed", "Bidirectional", "RNN", "StackedRNNCells", "SpectralNormalization", "Wrapper", "ConvRNN2D")
+)
 
 
 def setting(value: Value, interpreter: Interpreter, depth: int = 3) -> Setting:
@@ -68,12 +70,18 @@ class LayerObject(Object):
             case "build" | "adapt":
                 return Builtin(f"{self.kind}.{name}", lambda i, a: NONE)
             case "reset_states" | "reset_state":
-                return Builtin(f"{self.kind}.{name}", lambda i, a: (record(i, ResetEvent(a.site, a.frame, target=self)), NONE)[1])
+                return Builtin(
+                    f"{self.kind}.{name}", lambda i, a: (record(i, ResetEvent(a.site, a.frame, target=self)), NONE)[1]
+                )
             case "output":
                 return Tensor(symbolic=GraphNode(Part(self, self.site)))
             case "trainable_variables" | "trainable_weights" | "variables" | "weights" | "kernel":
                 return Variables((self,))
         return interpreter.store.get(self.identity, name) or UNKNOWN
+
+    def _reset(self, interpreter: Interpreter, arguments: Arguments) -> Value:
+        record(interpreter, ResetEvent(arguments.site, arguments.frame, target=self))
+        return NONE
 
     def set_attribute(self, interpreter: Interpreter, name: str, value: Value) -> None:
         interpreter.store.set(self.identity, name, value)
@@ -130,7 +138,9 @@ def make_layer(interpreter: Interpreter, kind: str, arguments: Arguments) -> Lay
         inner = tuple(value for value in named.values() if isinstance(value, Function))[:1]
     if kind in ("StackedRNNCells", "RNN"):
         cells = named.get("cells") or named.get("cell")
-        inner = inner or tuple(v for v in (cells.iterate(interpreter) or () if cells is not None else ()) if is_layer_like(v))
+        inner = inner or tuple(
+            v for v in (cells.iterate(interpreter) or () if cells is not None else ()) if is_layer_like(v)
+        )
     layer = LayerObject(kind, config, arguments.site, inner)
     in_forward = forward_pass(interpreter) is not None
     record(
@@ -158,8 +168,11 @@ def _note_static_batch(interpreter: Interpreter, layer: LayerObject, arguments: 
         value = layer.config.get(name)
         size = value[0] if isinstance(value, tuple) and value else value
         if isinstance(size, int) and not isinstance(size, bool):
-            how = f"{name}={value}" + (" with stateful=True" if layer.config.get("stateful") is True else "")
-            record(interpreter, StaticBatchEvent(arguments.site, arguments.frame, how=how, size=size, stateful="stateful" in how))
+            how = f"{name}={value!r}" + (" with stateful=True" if layer.config.get("stateful") is True else "")
+            record(
+                interpreter,
+                StaticBatchEvent(arguments.site, arguments.frame, how=how, size=size, stateful="stateful" in how),
+            )
 
 
 def call_layer(interpreter: Interpreter, layer: LayerObject, arguments: Arguments, bypass: bool = False) -> Value:
@@ -220,5 +233,3 @@ def input_tensor(interpreter: Interpreter, arguments: Arguments) -> Value:
     if borrowed is not None and first_tensor(borrowed, interpreter) is not None:
         return borrowed
     return Tensor(symbolic=node, shape=axes)
-
-

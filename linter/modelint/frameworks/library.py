@@ -10,7 +10,6 @@ import libcst
 
 from modelint.facts import Passing
 from modelint.frameworks import datasets, guards
-from modelint.frameworks import keras_layers as table
 from modelint.frameworks.applications import contents
 from modelint.frameworks.events import MeanEvent, ModeEvent, SeedEvent, record
 from modelint.frameworks.graph import GraphNode, Part, forward_pass
@@ -36,9 +35,7 @@ from modelint.program.frames import Arguments, Frame
 from modelint.program.interpreter import Interpreter
 from modelint.program.statements import dotted_name
 from modelint.program.values import (
-    FALSE,
     NONE,
-    TRUE,
     UNKNOWN,
     Builtin,
     Class,
@@ -58,17 +55,58 @@ from modelint.program.values import (
 )
 
 PACKAGES = frozenset(
-    ("tensorflow", "keras", "tf_keras", "numpy", "torch", "jax", "flax", "sklearn", "scipy", "pandas", "matplotlib", "cv2", "PIL",
-     "tensorflow_hub", "tensorflow_datasets", "tensorflow_addons", "tensorflow_probability", "os", "sys", "time", "random", "re",
-     "json", "logging", "pathlib", "datetime", "tqdm", "yaml", "six", "h5py", "seaborn", "pickle", "glob", "shutil")
-)  # fmt: skip
+    (
+        "tensorflow",
+        "keras",
+        "tf_keras",
+        "numpy",
+        "torch",
+        "jax",
+        "flax",
+        "sklearn",
+        "scipy",
+        "pandas",
+        "matplotlib",
+        "cv2",
+        "PIL",
+        "tensorflow_hub",
+        "tensorflow_datasets",
+        "tensorflow_addons",
+        "tensorflow_probability",
+        "os",
+        "sys",
+        "time",
+        "random",
+        "re",
+        "json",
+        "logging",
+        "pathlib",
+        "datetime",
+        "tqdm",
+        "yaml",
+        "six",
+        "h5py",
+        "seaborn",
+        "pickle",
+        "glob",
+        "shutil",
+    )
+)
 
 SEEDING = frozenset(
-    ("tensorflow.random.set_seed", "keras.utils.set_random_seed", "numpy.random.seed", "random.seed", "torch.manual_seed")
+    (
+        "tensorflow.random.set_seed",
+        "keras.utils.set_random_seed",
+        "numpy.random.seed",
+        "random.seed",
+        "torch.manual_seed",
+    )
 )
 
 STEP_METHODS = frozenset(("train_step", "test_step", "predict_step"))
-FORWARD_METHODS = frozenset(("call", "build", "compute_output_shape", "compute_mask", "get_config", "from_config", "__init__"))
+FORWARD_METHODS = frozenset(
+    ("call", "build", "compute_output_shape", "compute_mask", "get_config", "from_config", "__init__")
+)
 
 
 class Named(External):
@@ -271,13 +309,25 @@ _HANDLERS: dict[str, Handler] = {
     "tensorflow.data.Dataset.range": datasets.counted,
     "tensorflow.data.Dataset.zip": datasets.zipped,
     "keras.preprocessing.image.ImageDataGenerator": lambda i, a: datasets.Dataset(),
-    **{f"keras.utils.{name}": datasets.from_directory for name in
-       ("image_dataset_from_directory", "text_dataset_from_directory", "audio_dataset_from_directory", "timeseries_dataset_from_array")},
-    **{f"keras.datasets.{name}.load_data": (lambda name: lambda i, a: datasets.load_data(name))(name) for name in datasets.DATASETS},
-    **{f"keras.layers.{name.lower()}": _merge(name) for name in
-       ("Add", "Concatenate", "Multiply", "Average", "Maximum", "Minimum", "Subtract", "Dot")},
+    **{
+        f"keras.utils.{name}": datasets.from_directory
+        for name in (
+            "image_dataset_from_directory",
+            "text_dataset_from_directory",
+            "audio_dataset_from_directory",
+            "timeseries_dataset_from_array",
+        )
+    },
+    **{
+        f"keras.datasets.{name}.load_data": (lambda name: lambda i, a: datasets.load_data(name))(name)
+        for name in datasets.DATASETS
+    },
+    **{
+        f"keras.layers.{name.lower()}": _merge(name)
+        for name in ("Add", "Concatenate", "Multiply", "Average", "Maximum", "Minimum", "Subtract", "Dot")
+    },
     **{name: _seed(name) for name in SEEDING},
-}  # fmt: skip
+}
 
 _DATASET_READERS = ("tensorflow.data.", "tensorflow_datasets.load")
 
@@ -295,11 +345,18 @@ def _named(dotted: str) -> Value:
         found = contents(parts[2])
         if found is not None:
             return Named(name, lambda i, a: make_application(i, parts[2], found, a))
-    if parts[0] in ("keras", "tensorflow") and "optimizers" in parts and parts[-1][:1].isupper() and "schedules" not in parts:
+    if (
+        parts[0] in ("keras", "tensorflow")
+        and "optimizers" in parts
+        and parts[-1][:1].isupper()
+        and "schedules" not in parts
+    ):
         return Named(name, lambda i, a: Optimizer())
     if name.startswith(("keras.metrics.", "keras.losses.")) and parts[-1][:1].isupper():
         return Named(name, _metric(name))
-    if name.startswith("tensorflow.data.") and name.endswith(("Dataset", "from_generator", "list_files", "Dataset.random")):
+    if name.startswith("tensorflow.data.") and name.endswith(
+        ("Dataset", "from_generator", "list_files", "Dataset.random")
+    ):
         return Named(name, lambda i, a: datasets.Dataset())
     if name == "tensorflow_datasets.load":
         return Named(name, _load_split)
@@ -529,4 +586,3 @@ def _initialise(interpreter: Interpreter, instance: Instance, kind: str, argumen
     if trainable is not None:
         note_trainable(interpreter, instance, trainable)
     return NONE
-

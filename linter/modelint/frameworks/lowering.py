@@ -17,9 +17,9 @@ from modelint.frameworks.trees import Trees
 from modelint.program.frames import ModuleState
 from modelint.program.interpreter import Interpreter
 
-
 _KERAS_2_ONLY = re.compile(
-    r"^\s*(from|import)\s+(tf_keras|tensorflow\.python\.keras|tensorflow\.contrib)\b|\bfit_generator\(|\btf\.contrib\.", re.MULTILINE
+    r"^\s*(from|import)\s+(tf_keras|tensorflow\.python\.keras|tensorflow\.contrib)\b|\bfit_generator\(|\btf\.contrib\.",
+    re.MULTILINE,
 )
 _KERAS_3_ONLY = re.compile(
     r"\bkeras\.(ops|random|saving|distribution|tree)\.|^\s*from\s+keras\s+import\s+.*\b(ops|random)\b"
@@ -45,7 +45,9 @@ def narrowed(settings: Settings, events: list[Event], modules: Iterable[ModuleSt
     return replace(settings, versions=kept) if kept else settings
 
 
-def lower(interpreter: Interpreter, events: list[Event], modules: Iterable[ModuleState], path: str, settings: Settings) -> Program:
+def lower(
+    interpreter: Interpreter, events: list[Event], modules: Iterable[ModuleState], path: str, settings: Settings
+) -> Program:
     """The program of a root file. Executes forward passes that were not needed before."""
     settings = narrowed(settings, events, modules)
     trees = Trees(interpreter, settings.versions)
@@ -73,6 +75,8 @@ def lower(interpreter: Interpreter, events: list[Event], modules: Iterable[Modul
     found.extend(training.reductions())
     found.extend(training.writes())
     found.extend(training.means())
-    trains = any(isinstance(event, FitEvent) or (isinstance(event, GradientEvent) and event.applied) for event in events)
+    trains = any(
+        isinstance(event, FitEvent) or (isinstance(event, GradientEvent) and event.applied) for event in events
+    )
     trains = trains or any(calls.purpose(call)[0] is Purpose.TRAINING for call in calls.calls)
     return Program(path, tuple(found), settings, trains)

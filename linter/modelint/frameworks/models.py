@@ -37,10 +37,25 @@ from modelint.program.values import (
 
 FITTING = frozenset(("fit", "fit_generator", "train_on_batch"))
 EVALUATING = frozenset(
-    ("evaluate", "predict", "evaluate_generator", "predict_generator", "predict_on_batch", "test_on_batch", "predict_classes")
+    (
+        "evaluate",
+        "predict",
+        "evaluate_generator",
+        "predict_generator",
+        "predict_on_batch",
+        "test_on_batch",
+        "predict_classes",
+    )
 )
 VARIABLES = frozenset(
-    ("trainable_variables", "trainable_weights", "variables", "weights", "non_trainable_variables", "non_trainable_weights")
+    (
+        "trainable_variables",
+        "trainable_weights",
+        "variables",
+        "weights",
+        "non_trainable_variables",
+        "non_trainable_weights",
+    )
 )
 
 
@@ -163,7 +178,9 @@ def fill_sequential(interpreter: Interpreter, model: Sequential, arguments: Argu
     """The constructor's effect on a Sequential (or on a subclass of it)."""
     given = arguments.get(0, "layers")
     items = given.iterate(interpreter) if given is not None else ()
-    model.layers.set(interpreter, tuple(items or ()), given.element(interpreter) if given is not None and items is None else None)
+    model.layers.set(
+        interpreter, tuple(items or ()), given.element(interpreter) if given is not None and items is None else None
+    )
 
 
 def make_functional(interpreter: Interpreter, arguments: Arguments) -> Value:
@@ -225,7 +242,11 @@ def call_passing(interpreter: Interpreter, model: Value, arguments: Arguments) -
 
 
 def call_model(
-    interpreter: Interpreter, model: Value, arguments: Arguments, through: str = "__call__", passing: Passing | None = None
+    interpreter: Interpreter,
+    model: Value,
+    arguments: Arguments,
+    through: str = "__call__",
+    passing: Passing | None = None,
 ) -> Value:
     """Run a model: as a node of a graph, as part of a forward pass, or for its result."""
     if passing is None:
@@ -238,7 +259,9 @@ def call_model(
     event = run_event(interpreter, model, arguments, through, passing)
     tensors = list(tensors_in(arguments.all(), interpreter))
     result = merged(tensors) or Tensor()
-    return replace(result, calls=result.calls | {event}, literal=False, derived=False, shape=None, batching=event.batching)
+    return replace(
+        result, calls=result.calls | {event}, literal=False, derived=False, shape=None, batching=event.batching
+    )
 
 
 def run_event(
@@ -327,8 +350,9 @@ def _floor_division(interpreter: Interpreter, arguments: Arguments, keyword: str
         if isinstance(value, libcst.BinaryOperation) and isinstance(value.operator, libcst.FloorDivide):
             left = interpreter.evaluate(value.left, arguments.frame)
             right = interpreter.evaluate(value.right, arguments.frame)
-            known = isinstance(left, Const) and isinstance(right, Const) and type(left.value) is int and type(right.value) is int
-            dropped = left.value % right.value if known and right.value else None  # type: ignore[union-attr]
+            dropped: int | None = None
+            if isinstance(left, Const) and isinstance(right, Const) and type(left.value) is type(right.value) is int:
+                dropped = left.value % right.value if right.value else None
             return {"steps_place": arguments.site.script.site(value), "steps_dropped": dropped}
     return {}
 
@@ -354,16 +378,26 @@ def _evaluate(through: str) -> Method:
         record(
             interpreter,
             EvaluateEvent(
-                arguments.site, arguments.frame, model=model, through=through, batching=batching,
-                steps=arguments.get(None, "steps"), **_floor_division(interpreter, arguments, "steps"),
+                arguments.site,
+                arguments.frame,
+                model=model,
+                through=through,
+                batching=batching,
+                steps=arguments.get(None, "steps"),
+                **_floor_division(interpreter, arguments, "steps"),
             ),
-        )  # fmt: skip
+        )
         if not through.startswith("predict"):
             return UNKNOWN
         event = CallEvent(
-            arguments.site, arguments.frame, model=model, through=through, passing=Passing.ABSENT, batching=batching,
+            arguments.site,
+            arguments.frame,
+            model=model,
+            through=through,
+            passing=Passing.ABSENT,
+            batching=batching,
             arguments=arguments.positional,
-        )  # fmt: skip
+        )
         record(interpreter, event)
         return Tensor(calls=frozenset({event}), batching=_prediction_batch(arguments, batching))
 

@@ -67,7 +67,11 @@ def canonical(dotted: str) -> str:
 def _keras(dotted: str) -> str:
     parts = dotted.split(".")
     last = parts[-1]
-    if len(parts) > 2 and parts[1] in ("engine", "models", "training") and last in ("Model", "Sequential", "Functional"):
+    if (
+        len(parts) > 2
+        and parts[1] in ("engine", "models", "training")
+        and last in ("Model", "Sequential", "Functional")
+    ):
         return f"keras.models.{last}" if last != "Functional" else "keras.Functional"
     if len(parts) > 2 and parts[1] in ("engine", "layers") and last in ("Layer", "Input", "InputLayer"):
         return f"keras.layers.{last}"
@@ -86,7 +90,9 @@ def _keras(dotted: str) -> str:
 
 def is_legacy(dotted: str) -> bool:
     """Whether a spelling exists only for Keras 2."""
-    return dotted.startswith(("tf_keras", "tensorflow.python.keras", "tensorflow.compat.v1.keras", "tensorflow.contrib.keras"))
+    return dotted.startswith(
+        ("tf_keras", "tensorflow.python.keras", "tensorflow.compat.v1.keras", "tensorflow.contrib.keras")
+    )
 
 
 def layer_kind(name: str) -> str | None:

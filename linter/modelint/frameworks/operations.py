@@ -16,18 +16,76 @@ from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import UNKNOWN, Const, Tuple, Value
 
-ARRAY_PACKAGES = ("tensorflow.", "numpy.", "keras.ops.", "keras.backend.", "keras.losses.", "keras.activations.", "tensorflow_probability.")
+ARRAY_PACKAGES = (
+    "tensorflow.",
+    "numpy.",
+    "keras.ops.",
+    "keras.backend.",
+    "keras.losses.",
+    "keras.activations.",
+    "tensorflow_probability.",
+)
 
 REDUCTIONS = frozenset(
-    ("reduce_mean", "reduce_sum", "reduce_max", "reduce_min", "reduce_std", "reduce_variance", "mean", "sum", "max", "min",
-     "amax", "amin", "std", "var", "variance", "moments", "median", "norm", "l2_normalize", "normalize", "softmax",
-     "log_softmax", "reduce_euclidean_norm", "reduce_logsumexp", "logsumexp", "reduce_prod", "prod", "reduce_any",
-     "reduce_all", "cumsum", "argsort", "sort")
-)  # fmt: skip
+    (
+        "reduce_mean",
+        "reduce_sum",
+        "reduce_max",
+        "reduce_min",
+        "reduce_std",
+        "reduce_variance",
+        "mean",
+        "sum",
+        "max",
+        "min",
+        "amax",
+        "amin",
+        "std",
+        "var",
+        "variance",
+        "moments",
+        "median",
+        "norm",
+        "l2_normalize",
+        "normalize",
+        "softmax",
+        "log_softmax",
+        "reduce_euclidean_norm",
+        "reduce_logsumexp",
+        "logsumexp",
+        "reduce_prod",
+        "prod",
+        "reduce_any",
+        "reduce_all",
+        "cumsum",
+        "argsort",
+        "sort",
+    )
+)
 """Operations with an axis argument that mix the values along it."""
 
-NORMALISING = frozenset(("moments", "l2_normalize", "normalize", "softmax", "log_softmax", "mean", "reduce_mean", "std", "reduce_std",
-                         "var", "variance", "reduce_variance", "reduce_max", "max", "amax", "reduce_min", "min", "amin"))  # fmt: skip
+NORMALISING = frozenset(
+    (
+        "moments",
+        "l2_normalize",
+        "normalize",
+        "softmax",
+        "log_softmax",
+        "mean",
+        "reduce_mean",
+        "std",
+        "reduce_std",
+        "var",
+        "variance",
+        "reduce_variance",
+        "reduce_max",
+        "max",
+        "amax",
+        "reduce_min",
+        "min",
+        "amin",
+    )
+)
 """Those of them that are reported when they run over the batch axis; sums feed losses and counters as a rule."""
 
 MIXING = frozenset(("l2_normalize", "normalize", "softmax", "log_softmax"))
@@ -36,35 +94,154 @@ MIXING = frozenset(("l2_normalize", "normalize", "softmax", "log_softmax"))
 LAST_AXIS_DEFAULT = frozenset(("softmax", "log_softmax", "l2_normalize_last", "argsort", "sort"))
 
 ELEMENTWISE = frozenset(
-    ("add", "subtract", "multiply", "divide", "truediv", "relu", "sigmoid", "tanh", "gelu", "elu", "selu", "leaky_relu", "swish", "silu",
-     "softplus", "exp", "log", "log1p", "sqrt", "rsqrt", "square", "abs", "maximum", "minimum", "cast", "identity", "clip",
-     "clip_by_value", "negative", "pow", "power", "sign", "round", "where", "convert_to_tensor", "convert_to_numpy", "stop_gradient",
-     "bias_add", "nan_to_num", "zeros_like", "ones_like", "floor", "ceil", "sin", "cos", "softmax", "log_softmax", "dropout",
-     "conv2d", "conv1d", "max_pool2d", "avg_pool2d", "batch_normalization", "matmul", "checkpoint", "asarray", "array", "float32")
-)  # fmt: skip
+    (
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "truediv",
+        "relu",
+        "sigmoid",
+        "tanh",
+        "gelu",
+        "elu",
+        "selu",
+        "leaky_relu",
+        "swish",
+        "silu",
+        "softplus",
+        "exp",
+        "log",
+        "log1p",
+        "sqrt",
+        "rsqrt",
+        "square",
+        "abs",
+        "maximum",
+        "minimum",
+        "cast",
+        "identity",
+        "clip",
+        "clip_by_value",
+        "negative",
+        "pow",
+        "power",
+        "sign",
+        "round",
+        "where",
+        "convert_to_tensor",
+        "convert_to_numpy",
+        "stop_gradient",
+        "bias_add",
+        "nan_to_num",
+        "zeros_like",
+        "ones_like",
+        "floor",
+        "ceil",
+        "sin",
+        "cos",
+        "softmax",
+        "log_softmax",
+        "dropout",
+        "conv2d",
+        "conv1d",
+        "max_pool2d",
+        "avg_pool2d",
+        "batch_normalization",
+        "matmul",
+        "checkpoint",
+        "asarray",
+        "array",
+        "float32",
+    )
+)
 """Operations that keep the samples where they are."""
 
 CREATORS = frozenset(
-    ("zeros", "ones", "empty", "full", "normal", "uniform", "truncated_normal", "rand", "randn", "random", "random_sample", "randint",
-     "standard_normal", "integers", "eye", "categorical", "gamma", "poisson", "beta", "binomial", "stateless_normal",
-     "stateless_uniform", "linspace", "arange", "range", "choice", "permutation")
-)  # fmt: skip
+    (
+        "zeros",
+        "ones",
+        "empty",
+        "full",
+        "normal",
+        "uniform",
+        "truncated_normal",
+        "rand",
+        "randn",
+        "random",
+        "random_sample",
+        "randint",
+        "standard_normal",
+        "integers",
+        "eye",
+        "categorical",
+        "gamma",
+        "poisson",
+        "beta",
+        "binomial",
+        "stateless_normal",
+        "stateless_uniform",
+        "linspace",
+        "arange",
+        "range",
+        "choice",
+        "permutation",
+    )
+)
 
-RANDOM_PREFIXES = ("tensorflow.image.random_", "tensorflow.random.", "keras.random.", "numpy.random.", "keras.backend.random_", "tensorflow.raw_ops.Random")
-NOT_DRAWS = frozenset(("seed", "set_seed", "set_random_seed", "Generator", "SeedGenerator", "get_state",
-                       "set_state", "get_global_generator", "create_rng_state", "from_seed", "shuffle", "experimental", "all_candidate_sampler"))  # fmt: skip
+RANDOM_PREFIXES = (
+    "tensorflow.image.random_",
+    "tensorflow.random.",
+    "keras.random.",
+    "numpy.random.",
+    "keras.backend.random_",
+    "tensorflow.raw_ops.Random",
+)
+NOT_DRAWS = frozenset(
+    (
+        "seed",
+        "set_seed",
+        "set_random_seed",
+        "Generator",
+        "SeedGenerator",
+        "get_state",
+        "set_state",
+        "get_global_generator",
+        "create_rng_state",
+        "from_seed",
+        "shuffle",
+        "experimental",
+        "all_candidate_sampler",
+    )
+)
 
 DROPOUTS = frozenset(
-    ("tensorflow.nn.dropout", "tensorflow.nn.experimental.stateless_dropout", "tensorflow.nn.experimental.general_dropout",
-     "keras.random.dropout", "keras.backend.dropout", "tensorflow.compat.v1.nn.dropout")
-)  # fmt: skip
+    (
+        "tensorflow.nn.dropout",
+        "tensorflow.nn.experimental.stateless_dropout",
+        "tensorflow.nn.experimental.general_dropout",
+        "keras.random.dropout",
+        "keras.backend.dropout",
+        "tensorflow.compat.v1.nn.dropout",
+    )
+)
 
-SHUFFLES = frozenset(("numpy.random.shuffle", "numpy.random.permutation", "random.shuffle", "tensorflow.random.shuffle"))
+SHUFFLES = frozenset(
+    ("numpy.random.shuffle", "numpy.random.permutation", "random.shuffle", "tensorflow.random.shuffle")
+)
 
 EXACT_COMPARISONS = frozenset(
-    ("numpy.array_equal", "numpy.testing.assert_array_equal", "numpy.testing.assert_equal", "numpy.array_equiv",
-     "tensorflow.debugging.assert_equal", "tensorflow.equal", "tensorflow.reduce_all", "numpy.all")
-)  # fmt: skip
+    (
+        "numpy.array_equal",
+        "numpy.testing.assert_array_equal",
+        "numpy.testing.assert_equal",
+        "numpy.array_equiv",
+        "tensorflow.debugging.assert_equal",
+        "tensorflow.equal",
+        "tensorflow.reduce_all",
+        "numpy.all",
+    )
+)
 
 
 def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value | None:
@@ -100,7 +277,9 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
     if last in ELEMENTWISE:
         note_mixing(interpreter, tensors, always=last == "batch_normalization")
         shape = tensors[0].shape if len(tensors) == 1 else None
-        return replace(result, batch_first=any(t.batch_first for t in tensors), shape=shape, batching=tensors[0].batching)
+        return replace(
+            result, batch_first=any(t.batch_first for t in tensors), shape=shape, batching=tensors[0].batching
+        )
     return replace(result, integer=last in ("argmax", "argmin"))
 
 
@@ -201,11 +380,19 @@ def _dropout(interpreter: Interpreter, name: str, arguments: Arguments) -> Value
     record(
         interpreter,
         DrawEvent(
-            arguments.site, arguments.frame, what=name, kind="dropout", seed=arguments.get(None, "seed"), rate=rate,
-            in_forward=context is not None, reached=reached(interpreter), guarded=is_guarded(interpreter),
-            opaque_guard=has_opaque_guard(interpreter), named_guard=is_named_mode(interpreter),
+            arguments.site,
+            arguments.frame,
+            what=name,
+            kind="dropout",
+            seed=arguments.get(None, "seed"),
+            rate=rate,
+            in_forward=context is not None,
+            reached=reached(interpreter),
+            guarded=is_guarded(interpreter),
+            opaque_guard=has_opaque_guard(interpreter),
+            named_guard=is_named_mode(interpreter),
         ),
-    )  # fmt: skip
+    )
     note_operation(interpreter, context, name, arguments, stochastic=True)
     tensors = list(tensors_in(arguments.all(), interpreter))
     result = merged(tensors)
@@ -227,11 +414,18 @@ def _draw(interpreter: Interpreter, name: str, last: str, arguments: Arguments) 
     record(
         interpreter,
         DrawEvent(
-            arguments.site, arguments.frame, what=name, kind="operation", seed=arguments.get(None, "seed"),
-            in_forward=context is not None, reached=reached(interpreter), guarded=is_guarded(interpreter),
-            opaque_guard=has_opaque_guard(interpreter), named_guard=is_named_mode(interpreter),
+            arguments.site,
+            arguments.frame,
+            what=name,
+            kind="operation",
+            seed=arguments.get(None, "seed"),
+            in_forward=context is not None,
+            reached=reached(interpreter),
+            guarded=is_guarded(interpreter),
+            opaque_guard=has_opaque_guard(interpreter),
+            named_guard=is_named_mode(interpreter),
         ),
-    )  # fmt: skip
+    )
     tensors = list(tensors_in(arguments.all(), interpreter))
     if context is not None:
         return replace(tensors[0], derived=True) if name.startswith("tensorflow.image.") and tensors else Tensor()

@@ -16,7 +16,22 @@ from modelint.frameworks.trees import Trees
 _LAYER_KINDS = {"dropout": "dropout", "noise": "noise", "augmentation": "augmentation"}
 _BOTH = "keras.utils.set_random_seed"
 _TENSORFLOW = "tensorflow.random.set_seed"
-_GENERATIVE = ("sampling", "sampler", "reparam", "latent", "vae", "generat", "decod", "diffus", "gumbel", "variational", "posterior", "distribution", "policy", "griffin")  # fmt: skip
+_GENERATIVE = (
+    "sampling",
+    "sampler",
+    "reparam",
+    "latent",
+    "vae",
+    "generat",
+    "decod",
+    "diffus",
+    "gumbel",
+    "variational",
+    "posterior",
+    "distribution",
+    "policy",
+    "griffin",
+)
 
 
 class RandomFacts:
@@ -147,7 +162,11 @@ class RandomFacts:
 
     def _seeding(self, event: SeedEvent, sources: list[RandomSource]) -> Seeding:
         seeding = Seeding(event.site, event.name, setting(event.seed, self.trees.interpreter))
-        missed = [s for s in sources if s.seeded_by is Governor.NOTHING and s.kind in ("dropout", "noise", "shuffle") and s.seed is None]
+        missed = [
+            s
+            for s in sources
+            if s.seeded_by is Governor.NOTHING and s.kind in ("dropout", "noise", "shuffle") and s.seed is None
+        ]
         if not missed:
             return seeding
         others = [s for s in self.seeds if s is not event and s.name in (_BOTH, _TENSORFLOW)]

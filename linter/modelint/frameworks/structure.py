@@ -27,7 +27,6 @@ from modelint.program.values import (
     Function,
     Instance,
     Tuple,
-    Union,
     Value,
     alternatives,
 )
@@ -143,7 +142,9 @@ def _stacked(interpreter: Interpreter, model: Sequential) -> tuple[Part, ...]:
         items.extend(alternatives(rest))
     parts: list[Part] = []
     for item in items[:MOST_PARTS]:
-        layers = (one for one in alternatives(item) if not isinstance(one, Tensor))  # keras.Input() may stand in the list
+        layers = (
+            one for one in alternatives(item) if not isinstance(one, Tensor)
+        )  # keras.Input() may stand in the list
         parts.extend(Part(one, getattr(one, "site", model.site)) for one in layers)
     return tuple(parts)
 

@@ -200,5 +200,3 @@ def strategy_scopes(interpreter: Interpreter, model: Value) -> tuple[Any, ...]:
     if isinstance(remembered, Strategy):
         found.append(remembered)
     return tuple(found)
-
-

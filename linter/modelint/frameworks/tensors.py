@@ -31,7 +31,22 @@ if TYPE_CHECKING:
 
 SHAPE_METHODS = frozenset(("shape", "get_shape", "ndim", "dtype", "size", "rank"))
 ELEMENTWISE_METHODS = frozenset(
-    ("numpy", "astype", "copy", "detach", "cpu", "item", "tolist", "to", "float", "flatten", "squeeze", "ravel", "round", "clip")
+    (
+        "numpy",
+        "astype",
+        "copy",
+        "detach",
+        "cpu",
+        "item",
+        "tolist",
+        "to",
+        "float",
+        "flatten",
+        "squeeze",
+        "ravel",
+        "round",
+        "clip",
+    )
 )
 REDUCING_METHODS = frozenset(("mean", "sum", "std", "var", "max", "min", "argmax", "argmin", "any", "all", "prod"))
 
@@ -85,7 +100,12 @@ class Tensor(Value):
             use(self, "numpy")
         if name in ("assign", "assign_add", "assign_sub"):
             written = any(tensor.from_batch for tensor in tensors_in(arguments.all(), interpreter))
-            if self.parameter and written and forward_pass(interpreter) is not None and not has_opaque_guard(interpreter):
+            if (
+                self.parameter
+                and written
+                and forward_pass(interpreter) is not None
+                and not has_opaque_guard(interpreter)
+            ):
                 modes = reached(interpreter)
                 record(interpreter, WriteEvent(arguments.site, arguments.frame, how=f"variable.{name}", reached=modes))
             return self

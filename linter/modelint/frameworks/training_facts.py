@@ -35,9 +35,9 @@ from modelint.frameworks.events import (
     StaticBatchEvent,
     WriteEvent,
 )
+from modelint.frameworks.graph import GraphNode
 from modelint.frameworks.intent import says_so
 from modelint.frameworks.keras_modes import Entry
-from modelint.frameworks.graph import GraphNode
 from modelint.frameworks.layers import LayerObject
 from modelint.frameworks.models import Functional, Sequential
 from modelint.frameworks.structure import contains
@@ -46,7 +46,20 @@ from modelint.frameworks.tensors import Tensor
 from modelint.frameworks.trees import Trees, mode_of
 from modelint.program.values import Const, Range, Union, Value, alternatives
 
-_SHAPELESS = frozenset(("Dense", "BatchNormalization", "Dropout", "Activation", "ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax", "InputLayer"))
+_SHAPELESS = frozenset(
+    (
+        "Dense",
+        "BatchNormalization",
+        "Dropout",
+        "Activation",
+        "ReLU",
+        "LeakyReLU",
+        "ELU",
+        "PReLU",
+        "Softmax",
+        "InputLayer",
+    )
+)
 
 DEFAULT_BATCH = 32
 """``fit`` and ``evaluate`` of arrays without ``batch_size``."""
@@ -127,7 +140,13 @@ class TrainingFacts:
         for layer in model.layers:
             if layer.is_batchnorm and single:
                 return 1
-            if layer.kind in ("Flatten", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D"):
+            if layer.kind in (
+                "Flatten",
+                "GlobalAveragePooling1D",
+                "GlobalAveragePooling2D",
+                "GlobalMaxPooling1D",
+                "GlobalMaxPooling2D",
+            ):
                 single = True
             elif layer.kind == "Dense" and single is None:
                 single = True if not model.opaque and not any("Conv" in one.kind for one in model.layers) else None
@@ -148,7 +167,11 @@ class TrainingFacts:
             part = child.part
             if part is None or part.passing is not Passing.FALSE or isinstance(child.value, LayerObject):
                 continue
-            live = [leaf for leaf in child.leaves() if leaf.layer is not None and leaf.layer.is_batchnorm and not leaf.layer.frozen]
+            live = [
+                leaf
+                for leaf in child.leaves()
+                if leaf.layer is not None and leaf.layer.is_batchnorm and not leaf.layer.frozen
+            ]
             modes: dict[KerasVersion, Mode] = {}
             for version in self.trees.versions:
                 found = self.trees.modes(tree, Entry.FIT, Passing.ABSENT, version)
@@ -245,10 +268,14 @@ class TrainingFacts:
                 for layer in self.trees.model(model, calls[0].order).layers:
                     if layer.config.get("stateful") is True:
                         how = f"the state of {layer} is carried from one prediction to the next"
-                        yield StateWrite(layer.place, how, guarded=False, because=((calls[-1].site, "predicts again here"),))
+                        yield StateWrite(
+                            layer.place, how, guarded=False, because=((calls[-1].site, "predicts again here"),)
+                        )
 
 
-_LOSS_NAME = re.compile(r"loss|metric|accura|entropy|penalt|regulari|diverg|(^|_)kl(_|$)|(^|_)mse(_|$)|contrast|score", re.IGNORECASE)
+_LOSS_NAME = re.compile(
+    r"loss|metric|accura|entropy|penalt|regulari|diverg|(^|_)kl(_|$)|(^|_)mse(_|$)|contrast|score", re.IGNORECASE
+)
 
 
 def _feeds_loss(event: ReductionEvent) -> bool:

@@ -82,12 +82,20 @@ class Trees:
         return sum(1 for event in self.trainable if event.order < order)
 
     def _tree(
-        self, value: Value, part: Part | None, above: tuple[Value, ...], order: int, arguments: Arguments | None, depth: int
+        self,
+        value: Value,
+        part: Part | None,
+        above: tuple[Value, ...],
+        order: int,
+        arguments: Arguments | None,
+        depth: int,
     ) -> Tree:
         if isinstance(value, Operation):
             return self._operation(value, part, above)
         structure = structure_of(self.interpreter, value, arguments)
-        tree = Tree(value, part, structure.style, key=next(self._keys), parameter=structure.parameter, default=structure.default)
+        tree = Tree(
+            value, part, structure.style, key=next(self._keys), parameter=structure.parameter, default=structure.default
+        )
         tree.keywords = structure.method is not None and accepts_keywords(structure.method)
         tree.opaque = structure.opaque
         if isinstance(value, LayerObject) and not structure.parts:
@@ -108,7 +116,15 @@ class Trees:
     def _operation(self, value: Operation, part: Part | None, above: tuple[Value, ...]) -> Tree:
         tree = Tree(value, part, Style.LEAF, key=next(self._keys), default=Passing.ABSENT)
         tree.layer = Layer(
-            value.kind, value.kind, _HAND_WRITTEN, {}, value.site, value.site, path=_path(above), custom=True, identity=id(value)
+            value.kind,
+            value.kind,
+            _HAND_WRITTEN,
+            {},
+            value.site,
+            value.site,
+            path=_path(above),
+            custom=True,
+            identity=id(value),
         )
         return tree
 
@@ -155,7 +171,11 @@ class Trees:
 
     def _model(self, value: Value, tree: Tree) -> Model:
         layers = tuple(leaf.layer for leaf in tree.leaves() if leaf.layer is not None)
-        inputs = tuple(node.shape for node in value.inputs if node.shape is not None) if isinstance(value, Functional) else ()
+        inputs = (
+            tuple(node.shape for node in value.inputs if node.shape is not None)
+            if isinstance(value, Functional)
+            else ()
+        )
         return Model(
             kind=kind_of(value),
             framework="keras",

@@ -352,9 +352,7 @@ class Expressions:
             test, node.test, lambda: self.evaluate(node.body, frame), lambda: self.evaluate(node.orelse, frame)
         )
 
-    def either(
-        self, test: Value, node: libcst.CSTNode, yes: Callable[[], Value], no: Callable[[], Value]
-    ) -> Value:
+    def either(self, test: Value, node: libcst.CSTNode, yes: Callable[[], Value], no: Callable[[], Value]) -> Value:
         """The value of a choice by an unknown test, both sides evaluated under its guard."""
         values = []
         writes = []
@@ -521,4 +519,3 @@ def _interval(name: str, left: Value, right: Value) -> Value:
     if name == "Multiply":
         return Range(a[0] * b[0], None if a[1] is None or b[1] is None else a[1] * b[1])
     return Range(0 if b[1] is None else a[0] // b[1], None if a[1] is None else a[1] // b[0])
-

@@ -102,4 +102,3 @@ class Arguments:
     def all(self) -> list[Value]:
         """All argument values."""
         return [*self.positional, *self.keywords.values()]
-

@@ -99,9 +99,7 @@ class Importer:
         key = (dotted, posixpath.dirname(importer))
         if key not in self._found:
             parts = dotted.split(".")
-            candidates = (
-                self._module_file(posixpath.join(root, *parts)) for root in self.sources.roots(importer)
-            )
+            candidates = (self._module_file(posixpath.join(root, *parts)) for root in self.sources.roots(importer))
             self._found[key] = next((path for path in candidates if path is not None), None)
         return self._found[key]
 
@@ -159,5 +157,3 @@ class Importer:
             interpreter.stack, interpreter.steps_left, interpreter.expression_depth = stack, steps, depth
             state.finished = True
         return state
-
-

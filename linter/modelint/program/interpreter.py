@@ -135,7 +135,11 @@ class Interpreter(Statements):
         )
         if function.bound is not None:
             arguments = Arguments(
-                (function.bound, *arguments.positional), arguments.keywords, arguments.node, arguments.frame, arguments.extra
+                (function.bound, *arguments.positional),
+                arguments.keywords,
+                arguments.node,
+                arguments.frame,
+                arguments.extra,
             )
         self._bind(function, arguments, frame)
         return self._run(function, frame)
@@ -176,7 +180,9 @@ class Interpreter(Statements):
         if isinstance(parameters.star_arg, libcst.Param):
             extra = arguments.positional[len(names) :]
             self.store.set(
-                frame.identity, parameters.star_arg.name.value, Tuple(extra) if not arguments.extra else self.new_list(extra, UNKNOWN)
+                frame.identity,
+                parameters.star_arg.name.value,
+                Tuple(extra) if not arguments.extra else self.new_list(extra, UNKNOWN),
             )
         if parameters.star_kwarg is not None:
             rest = DictObject()
@@ -242,8 +248,10 @@ class Interpreter(Statements):
         if value.kind == "classmethod":
             return value.bind(instance.cls)
         if value.kind == "property":
-            return self.call_with(value.bind(instance), ()) if self.stack else self.call(
-                value.bind(instance), Arguments((), {}, value.node, value.frame)
+            return (
+                self.call_with(value.bind(instance), ())
+                if self.stack
+                else self.call(value.bind(instance), Arguments((), {}, value.node, value.frame))
             )
         return value.bind(instance)
 

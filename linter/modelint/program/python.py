@@ -48,7 +48,11 @@ def _length(interpreter: Interpreter, arguments: Arguments) -> Value:
     if isinstance(value, Const) and isinstance(value.value, (str, bytes)):
         return Const(len(value.value))
     found = interpreter.attribute(value, "__len__")
-    return found.call(interpreter, Arguments((), {}, arguments.node, arguments.frame)) if isinstance(found, Builtin) else UNKNOWN
+    return (
+        found.call(interpreter, Arguments((), {}, arguments.node, arguments.frame))
+        if isinstance(found, Builtin)
+        else UNKNOWN
+    )
 
 
 def _enumerate(interpreter: Interpreter, arguments: Arguments) -> Value:
@@ -182,7 +186,9 @@ def _partial(interpreter: Interpreter, arguments: Arguments) -> Value:
     keywords = arguments.keywords
 
     def call(later_interpreter: Interpreter, later: Arguments) -> Value:
-        merged = Arguments((*first, *later.positional), {**keywords, **later.keywords}, later.node, later.frame, later.extra)
+        merged = Arguments(
+            (*first, *later.positional), {**keywords, **later.keywords}, later.node, later.frame, later.extra
+        )
         return later_interpreter.call(function, merged)
 
     return Builtin("functools.partial", call)
@@ -270,7 +276,9 @@ def _named_tuple(interpreter: Interpreter, arguments: Arguments) -> Value:
     if isinstance(fields, Const) and isinstance(fields.value, str):
         names = fields.value.replace(",", " ").split()
     else:
-        names = [v.value for v in fields.iterate(interpreter) or () if isinstance(v, Const) and isinstance(v.value, str)]
+        names = [
+            v.value for v in fields.iterate(interpreter) or () if isinstance(v, Const) and isinstance(v.value, str)
+        ]
 
     def make(later_interpreter: Interpreter, later: Arguments) -> Value:
         record = DictObject()
@@ -290,7 +298,9 @@ def _isinstance(interpreter: Interpreter, arguments: Arguments) -> Value:
 
 
 def _slice(interpreter: Interpreter, arguments: Arguments) -> Value:
-    bounds = [v.value for v in arguments.positional if isinstance(v, Const) and (v.value is None or type(v.value) is int)]
+    bounds = [
+        v.value for v in arguments.positional if isinstance(v, Const) and (v.value is None or type(v.value) is int)
+    ]
     return Slice(slice(*bounds)) if bounds and len(bounds) == len(arguments.positional) else UNKNOWN
 
 
@@ -411,9 +421,21 @@ def flags_of(interpreter: Interpreter) -> Flags:
 
 
 _MODULES = frozenset(
-    ("functools", "copy", "argparse", "types", "collections", "math", "itertools", "typing", "absl", "easydict", "munch",
-     "ml_collections")
-)  # fmt: skip
+    (
+        "functools",
+        "copy",
+        "argparse",
+        "types",
+        "collections",
+        "math",
+        "itertools",
+        "typing",
+        "absl",
+        "easydict",
+        "munch",
+        "ml_collections",
+    )
+)
 
 
 def standard_module(dotted: str) -> Value | None:
@@ -430,5 +452,3 @@ class StandardModuleFlags(Value):
 
     def attribute(self, interpreter: Interpreter, name: str) -> Value:
         return FlagsModule(interpreter).attribute(interpreter, name)
-
-

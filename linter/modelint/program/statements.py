@@ -209,7 +209,9 @@ class Statements(Expressions):
         for alias in node.names:
             name = dotted_name(alias.name)
             bound = alias.asname.name if alias.asname is not None else alias.name
-            value = self.attribute(module, name) if not isinstance(module, External) else module.attribute(self.own, name)
+            value = (
+                self.attribute(module, name) if not isinstance(module, External) else module.attribute(self.own, name)
+            )
             if isinstance(bound, libcst.Name):
                 self.bind_name(bound.value, value, frame)
         return Exit.NORMAL
@@ -434,5 +436,3 @@ def pattern_names(pattern: libcst.CSTNode) -> list[str]:
             names.append(node.rest.value)
         stack.extend(child for child in node.children if not isinstance(child, libcst.BaseExpression))
     return names
-
-

@@ -303,7 +303,7 @@ class ListObject(Object):
     def attribute(self, interpreter: Interpreter, name: str) -> Value:
         match name:
             case "append" | "add":
-                return Builtin("list.append", lambda i, a: (self.append(i, a.at(0)), NONE)[1])
+                return Builtin("list.append", self._append)
             case "extend" | "update":
                 return Builtin("list.extend", self._extend)
             case "insert":
@@ -313,6 +313,10 @@ class ListObject(Object):
             case "pop":
                 return Builtin("list.pop", lambda i, a: self.element(i))
         return UNKNOWN
+
+    def _append(self, interpreter: Interpreter, arguments: Arguments) -> Value:
+        self.append(interpreter, arguments.at(0))
+        return NONE
 
     def _extend(self, interpreter: Interpreter, arguments: Arguments) -> Value:
         more = arguments.at(0)
@@ -532,7 +536,15 @@ class Function(Value):
     def bind(self, instance: Value) -> Function:
         """The method of an instance."""
         return Function(
-            self.node, self.name, self.module, self.frame, self.defaults, self.owner, instance, self.kind, self.is_generator
+            self.node,
+            self.name,
+            self.module,
+            self.frame,
+            self.defaults,
+            self.owner,
+            instance,
+            self.kind,
+            self.is_generator,
         )
 
     def call(self, interpreter: Interpreter, arguments: Arguments) -> Value:

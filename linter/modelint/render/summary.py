@@ -44,7 +44,8 @@ def statistics(findings: Sequence[Finding], summaries: Mapping[str, str], termin
     longest = max((len(row[0]) for row in rows), default=0)
     return "".join(
         f"{count:>{digits}}  {terminal.paint(f'{severity.value:<7}', SEVERITY_STYLES[severity])}"
-        f"  {terminal.paint(f'{rule:<{longest}}', Style.STRONG)}  {summaries.get(rule, '')}".rstrip() + "\n"
+        f"  {terminal.paint(f'{rule:<{longest}}', Style.STRONG)}  {summaries.get(rule, '')}".rstrip()
+        + "\n"
         for rule, severity, count, _ in rows
     )
 
