@@ -20,7 +20,7 @@ from modelint.program.imports import Importer
 from modelint.program.interpreter import Interpreter
 from modelint.program.sources import Sources
 from modelint.program.store import Store
-from modelint.program.values import Class, Const, Function, Instance
+from modelint.program.values import Class, Const, Function, Instance, new_identity
 
 STEPS_PER_ROOT = 3_000
 STEPS_PER_LINE = 15
@@ -71,13 +71,14 @@ class Analysis:
         interpreter.store.set(frame.identity, "__name__", Const("__main__"))
         interpreter.store.set(frame.identity, "__file__", Const(script.path))
         interpreter.execute(script.module.body, frame)
+        executed = new_identity()
         enter_the_rest(interpreter, module, STEPS_PER_ROOT + STEPS_PER_LINE * script.text.count("\n"))
         reached = list(reachable(module))
         imported = [event for state in reached for event in state.events if isinstance(event, Event)]
         own = [event for event in interpreter.events if isinstance(event, Event)]
         events = sorted((*imported, *own), key=lambda event: event.order)
         interpreter.events = events  # type: ignore[assignment]  # forward passes executed below add to them
-        return lower(interpreter, events, [module, *reached], script.path, settings)
+        return lower(interpreter, events, [module, *reached], script.path, settings, executed)
 
 
 def reachable(root: ModuleState) -> Iterator[ModuleState]:

@@ -14,7 +14,7 @@ import threading
 import tokenize
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -288,10 +288,8 @@ def _parse(text: str) -> libcst.Module | None:
     parsed: list[libcst.Module] = []
 
     def parse() -> None:
-        try:
+        with suppress(libcst.ParserSyntaxError, RecursionError, MemoryError):
             parsed.append(libcst.parse_module(text))
-        except (libcst.ParserSyntaxError, RecursionError, MemoryError):
-            pass
 
     before = threading.stack_size(STACK_BYTES)
     try:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import libcst
 
 from modelint.documents import Site
-from modelint.facts import Because, Comparison, KerasVersion, Layer, Mode, ModelCall, Passing, Purpose
+from modelint.facts import Because, Comparison, KerasVersion, Layer, Mode, Model, ModelCall, Passing, Purpose
 from modelint.frameworks.datasets import Batching
-from modelint.frameworks.events import CallEvent, CompareEvent, Event, GradientEvent
+from modelint.frameworks.events import CallEvent, CompareEvent, Event, GradientEvent, ModeEvent
 from modelint.frameworks.intent import are_side_by_side, is_sampling, says_so
 from modelint.frameworks.keras_modes import ALWAYS, Entry
 from modelint.frameworks.structure import contains
@@ -171,7 +171,7 @@ class CallFacts:
             certain=certain and not isinstance(event.model, Union) and event.reached == ALWAYS,
             function=event.function,
             last_argument=last_argument(event.site),
-            because=self._because(fact, affected),
+            because=self._because(event, fact, affected),
         )
 
     def _mode_reason(self, event: CallEvent, tree: Tree) -> str:
@@ -187,15 +187,13 @@ class CallFacts:
         )
         return f"{leak} switches the rest of the model to train mode" if leak is not None else ""
 
-    def _because(self, model: object, affected: dict[int, Layer]) -> Because:
-        from modelint.facts import Model
-
-        assert isinstance(model, Model)
-        steps: list[tuple[Site, str]] = []
-        steps.append((model.origin, f"{model.kind} is made here"))  # type: ignore[arg-type]
-        for layer in list(affected.values())[:3]:
-            steps.append((layer.place, f"it contains {layer}"))  # type: ignore[arg-type]
-        return tuple(steps)
+    def _because(self, event: CallEvent, model: Model, affected: dict[int, Layer]) -> Because:
+        phases = [one for one in self.events if isinstance(one, ModeEvent) and one.order < event.order]
+        return (
+            (model.origin, f"{model.kind} is made here"),
+            *((layer.place, f"it contains {layer}") for layer in list(affected.values())[:3]),
+            *((phase.site, "the mode of every call is set here") for phase in phases[-1:]),
+        )
 
     def _deliberate(self, event: CallEvent, purpose: Purpose) -> str | None:
         if purpose not in (Purpose.INFERENCE, Purpose.TRAINING):
@@ -241,14 +239,15 @@ def is_literal_mode(leaf: Tree) -> bool:
     node = part.arguments.node
     if not isinstance(node, libcst.Call):
         return False
-    for argument in node.args:
-        named = argument.keyword is not None and argument.keyword.value == "training"
-        if (named or argument.keyword is None) and isinstance(argument.value, libcst.Name):
-            if argument.value.value in ("True", "False"):
-                return True
-        if named and isinstance(argument.value, libcst.Integer):
-            return True
-    return False
+    return any(_is_constant(argument) for argument in node.args)
+
+
+def _is_constant(argument: libcst.Arg) -> bool:
+    """Whether an argument may be the mode, written as a constant: by name, or True or False by position."""
+    named = argument.keyword is not None and argument.keyword.value == "training"
+    if isinstance(argument.value, libcst.Name):
+        return (named or argument.keyword is None) and argument.value.value in ("True", "False")
+    return named and isinstance(argument.value, libcst.Integer)
 
 
 def owners_of(trees: Trees, sources: Value) -> list[Value] | None:

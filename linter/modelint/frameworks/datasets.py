@@ -27,10 +27,10 @@ from modelint.program.values import (
 class Batching:
     """How samples are put into batches.
 
-    ``size`` is the batch size as a number or bounds (None: not batched, or unknown); ``assumed``: it is the default of an
-    option. ``drops``: the last partial batch is left out (None: unknown), at ``drop_site``. ``samples``: how many there
-    are; ``repeated``: endless before batching, so that no partial batch arises. ``role``: "training" or "evaluation",
-    where the pipeline says so. ``windows``: the batches are windows of a sequence rather than samples for a model.
+    ``size`` is the batch size as a number or bounds (None: not batched, or unknown); ``assumed``: it is the default of
+    an option. ``drops``: the last partial batch is left out (None: unknown), at ``drop_site``. ``samples``: how many
+    there are; ``repeated``: endless before batching, so that no partial batch arises. ``role``: "training" or
+    "evaluation", where the pipeline says so.
     """
 
     size: int | Range | None = None
@@ -227,7 +227,7 @@ def _uncounted(interpreter: Interpreter, dataset: Dataset, arguments: Arguments)
 
 
 def _flow(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Value:
-    """``ImageDataGenerator.flow(x, y, batch_size=32, shuffle=True, seed=None)``: endless, but batches end with the data."""
+    """``ImageDataGenerator.flow(x, y, batch_size=32)``: endless, but batches end with the data."""
     return _flow_of(interpreter, arguments, arguments.get(2, "batch_size"), arguments.get(0, "x"))
 
 

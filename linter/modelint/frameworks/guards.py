@@ -8,7 +8,7 @@ import libcst
 
 from modelint.frameworks.keras_modes import ALWAYS, Training
 from modelint.program.interpreter import Interpreter
-from modelint.program.values import Builtin, Const, Union, Value
+from modelint.program.values import Builtin, Const, Function, Union, Value
 
 
 class ModeParameter(Value):
@@ -118,6 +118,7 @@ def has_opaque_guard(interpreter: Interpreter) -> bool:
     return any(as_test(guard.value) is None for guard in interpreter.guards)
 
 
+_MODE_PARAMETERS = frozenset(("training", "is_training", "train", "is_train"))
 _MODE_WORD = re.compile(
     r"train|phase|(^|_)mode|infer|(^|_)eval|(^|_)test|dropout|augment|noise|sampl|stochastic", re.IGNORECASE
 )
@@ -126,6 +127,28 @@ _MODE_WORD = re.compile(
 def is_named_mode(interpreter: Interpreter) -> bool:
     """Whether the code under way stands under a test that is about the mode by its names (``if self.is_train:``)."""
     return any(as_test(guard.value) is None and _speaks_of_mode(guard.node) for guard in interpreter.guards)
+
+
+def gates_by_mode(function: Function | None) -> bool:
+    """Whether a function uses its mode parameter for more than handing it on, so that it may gate anything by it."""
+    if function is None or not isinstance(function.node, libcst.FunctionDef):
+        return False
+    names = {parameter.name.value for parameter in function.node.params.params} & _MODE_PARAMETERS
+    if not names:
+        return False
+    stack: list[libcst.CSTNode] = [function.node.body]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, libcst.Name) and node.value in names:
+            return True
+        if isinstance(node, libcst.Arg) and node.keyword is not None:
+            if not isinstance(node.value, libcst.Name):
+                stack.append(node.value)
+        elif isinstance(node, libcst.Attribute):
+            stack.append(node.value)
+        else:
+            stack.extend(node.children)
+    return False
 
 
 def _speaks_of_mode(node: libcst.CSTNode) -> bool:

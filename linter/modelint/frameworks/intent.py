@@ -10,7 +10,8 @@ from modelint.documents import Script, Site
 from modelint.frameworks.events import CallEvent
 
 _SAYS_SO = re.compile(
-    r"intention|deliberate|on purpose|purposely|batch stat|statistics of the (test )?batch|monte[ -]?carlo|\bmc[ -]?dropout"
+    r"intention|deliberate|on purpose|purposely|batch stat|statistics of the (test )?batch"
+    r"|monte[ -]?carlo|\bmc[ -]?dropout"
     r"|teacher[ -]forcing|(training|dropout|noise)\W{0,6}(is |stays |kept |always )*(on |active |enabled )?"
     r"(at|during|in|both) (test|inference|train)|uncertaint|pix2pix|prenet",
     re.IGNORECASE,
@@ -36,6 +37,17 @@ def says_so(site: Site) -> str | None:
     return None
 
 
+def is_test(path: str) -> bool:
+    """Whether a file holds tests: what it trains is trained for the test's sake."""
+    *folders, name = path.split("/")
+    return (
+        name.startswith("test_")
+        or name.endswith(("_test.py", "_tests.py"))
+        or name == "conftest.py"
+        or "tests" in folders
+    )
+
+
 def is_sampling(event: CallEvent) -> bool:
     """Whether a call is one of many stochastic passes: repeated without using what the repetition counts."""
     if any(_SAMPLING_NAME.search(name) for name in event.functions()):
@@ -54,7 +66,7 @@ def is_sampling(event: CallEvent) -> bool:
 
 
 def are_side_by_side(one: Site, other: Site) -> bool:
-    """Whether two calls with the same input stand in the same block, or in two loops over the same data beside each other."""
+    """Whether two calls with one input stand in one block, or in two loops over the same data beside each other."""
     first, second = one.node, other.node
     if one.script is not other.script or not isinstance(first, libcst.Call) or not isinstance(second, libcst.Call):
         return False

@@ -70,9 +70,7 @@ class LayerObject(Object):
             case "build" | "adapt":
                 return Builtin(f"{self.kind}.{name}", lambda i, a: NONE)
             case "reset_states" | "reset_state":
-                return Builtin(
-                    f"{self.kind}.{name}", lambda i, a: (record(i, ResetEvent(a.site, a.frame, target=self)), NONE)[1]
-                )
+                return Builtin(f"{self.kind}.{name}", self._reset)
             case "output":
                 return Tensor(symbolic=GraphNode(Part(self, self.site)))
             case "trainable_variables" | "trainable_weights" | "variables" | "weights" | "kernel":

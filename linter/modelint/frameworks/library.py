@@ -194,20 +194,13 @@ def _map_function(interpreter: Interpreter, arguments: Arguments) -> Value:
     return interpreter.call(arguments.at(0, "fn"), Arguments((Tensor(),), {}, arguments.node, arguments.frame))
 
 
-def _run_functions(interpreter: Interpreter, arguments: Arguments) -> Value:
-    return interpreter.call(arguments.at(0, "config_proto"), Arguments((), {}, arguments.node, arguments.frame))
-
-
-def _gradients(interpreter: Interpreter, arguments: Arguments) -> Value:
-    return UNKNOWN
+def _run_main(interpreter: Interpreter, arguments: Arguments) -> Value:
+    """``absl.app.run(main)``."""
+    return interpreter.call(arguments.at(0, "main"), Arguments((UNKNOWN,), {}, arguments.node, arguments.frame))
 
 
 def _variable(interpreter: Interpreter, arguments: Arguments) -> Value:
     return Tensor(parameter=True)
-
-
-def _bidirectional_input(interpreter: Interpreter, arguments: Arguments) -> Value:
-    return input_tensor(interpreter, arguments)
 
 
 def _merge(kind: str) -> Handler:
@@ -218,6 +211,10 @@ def _merge(kind: str) -> Handler:
         return call_layer(interpreter, layer, arguments)
 
     return apply
+
+
+def _load_data(name: str) -> Handler:
+    return lambda interpreter, arguments: datasets.load_data(name)
 
 
 def _clone(interpreter: Interpreter, arguments: Arguments) -> Value:
@@ -293,6 +290,8 @@ _HANDLERS: dict[str, Handler] = {
     "tensorflow.compat.v1.cond": _cond,
     "keras.ops.cond": _cond,
     "keras.utils.smart_cond": _cond,
+    "absl.app.run": _run_main,
+    "tensorflow.compat.v1.app.run": _run_main,
     "tensorflow.map_fn": _map_function,
     "tensorflow.vectorized_map": _map_function,
     "tensorflow.Variable": _variable,
@@ -318,10 +317,7 @@ _HANDLERS: dict[str, Handler] = {
             "timeseries_dataset_from_array",
         )
     },
-    **{
-        f"keras.datasets.{name}.load_data": (lambda name: lambda i, a: datasets.load_data(name))(name)
-        for name in datasets.DATASETS
-    },
+    **{f"keras.datasets.{name}.load_data": _load_data(name) for name in datasets.DATASETS},
     **{
         f"keras.layers.{name.lower()}": _merge(name)
         for name in ("Add", "Concatenate", "Multiply", "Average", "Maximum", "Minimum", "Subtract", "Dot")
@@ -470,6 +466,8 @@ class Frameworks:
             if layer is not None:
                 stock = LayerObject(layer, {}, instance.cls.module.script.site(instance.cls.node), ())
                 return Builtin(f"{kind}.call", lambda i, a: call_layer(i, stock, a))
+        if name in ("add_loss", "add_metric"):
+            return Builtin(f"{kind}.{name}", _add_loss)
         if name in ("add_weight", "add_variable"):
             return Builtin(f"{kind}.{name}", _variable)
         if kind in ("keras.Model", "keras.Sequential"):
@@ -570,6 +568,14 @@ def _add_variables(interpreter: Interpreter, operands: tuple[Value, ...]) -> Val
             elif not isinstance(one, Tensor):
                 return None
     return Variables(tuple(dict.fromkeys(owners))) if owners else None
+
+
+def _add_loss(interpreter: Interpreter, arguments: Arguments) -> Value:
+    """``self.add_loss(x)``: what x takes from the whole batch is part of a loss."""
+    for tensor in tensors_in(arguments.all(), interpreter):
+        for event in tensor.statistics:
+            event.loss = True
+    return NONE
 
 
 def _initialise(interpreter: Interpreter, instance: Instance, kind: str, arguments: Arguments) -> Value:

@@ -11,6 +11,7 @@ from modelint.facts import Fact, KerasVersion, Program, Purpose, Settings
 from modelint.frameworks.call_facts import CallFacts, comparisons
 from modelint.frameworks.events import Event, FitEvent, GradientEvent, ModeEvent, TrainableEvent
 from modelint.frameworks.forward_facts import ForwardFacts
+from modelint.frameworks.intent import is_test
 from modelint.frameworks.random_facts import RandomFacts
 from modelint.frameworks.training_facts import TrainingFacts
 from modelint.frameworks.trees import Trees
@@ -46,9 +47,18 @@ def narrowed(settings: Settings, events: list[Event], modules: Iterable[ModuleSt
 
 
 def lower(
-    interpreter: Interpreter, events: list[Event], modules: Iterable[ModuleState], path: str, settings: Settings
+    interpreter: Interpreter,
+    events: list[Event],
+    modules: Iterable[ModuleState],
+    path: str,
+    settings: Settings,
+    executed: int,
 ) -> Program:
-    """The program of a root file. Executes forward passes that were not needed before."""
+    """The program of a root file. Executes forward passes that were not needed before.
+
+    What comes after ``executed`` in the order of events was not run by the program itself, but by entering what
+    nothing in it calls.
+    """
     settings = narrowed(settings, events, modules)
     trees = Trees(interpreter, settings.versions)
     trees.trainable = [event for event in events if isinstance(event, TrainableEvent)]
@@ -75,8 +85,12 @@ def lower(
     found.extend(training.reductions())
     found.extend(training.writes())
     found.extend(training.means())
-    trains = any(
-        isinstance(event, FitEvent) or (isinstance(event, GradientEvent) and event.applied) for event in events
-    )
-    trains = trains or any(calls.purpose(call)[0] is Purpose.TRAINING for call in calls.calls)
-    return Program(path, tuple(found), settings, trains)
+    return Program(path, tuple(found), settings, _trains(events, calls, executed) and not is_test(path))
+
+
+def _trains(events: list[Event], calls: CallFacts, executed: int) -> bool:
+    """Whether running the program trains a model; a library that only could does not."""
+    run = [event for event in events if event.order < executed]
+    if any(isinstance(event, FitEvent) or (isinstance(event, GradientEvent) and event.applied) for event in run):
+        return True
+    return any(calls.purpose(call)[0] is Purpose.TRAINING for call in calls.calls if call.order < executed)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import libcst
+
 from modelint.facts import Passing
 from modelint.frameworks.events import CompareEvent, DrawEvent, ReductionEvent, StaticBatchEvent, record
 from modelint.frameworks.graph import ForwardContext, Part, forward_pass
@@ -289,8 +291,17 @@ def _note_reshape(interpreter: Interpreter, arguments: Arguments, tensor: Tensor
     axes = setting(shape, interpreter) if shape is not None else None
     if tensor.batch_first and forward_pass(interpreter) is not None and isinstance(axes, tuple) and axes:
         size = axes[0]
-        if isinstance(size, int) and not isinstance(size, bool) and size > 1:
+        written = isinstance(size, int) and not isinstance(size, bool) and size > 1 and _is_constant(arguments.node)
+        if written and isinstance(size, int):
             record(interpreter, StaticBatchEvent(arguments.site, arguments.frame, how="a reshape", size=size))
+
+
+def _is_constant(node: libcst.CSTNode) -> bool:
+    """Whether the first axis of a reshape is written as a number or a name, not taken from the object at hand."""
+    for argument in node.args if isinstance(node, libcst.Call) else ():
+        if isinstance(argument.value, (libcst.Tuple, libcst.List)) and argument.value.elements:
+            return isinstance(argument.value.elements[0].value, (libcst.Integer, libcst.Name))
+    return False
 
 
 def _note_uses(name: str, last: str, tensors: list[Tensor]) -> None:

@@ -9,6 +9,7 @@ from modelint.facts import UNKNOWN as UNKNOWN_SETTING
 from modelint.facts import Governor, KerasVersion, LayerMade, RandomSource, Seeding, Setting
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.events import DrawEvent, Event, LayerEvent, SeedEvent
+from modelint.frameworks.guards import gates_by_mode
 from modelint.frameworks.intent import says_so
 from modelint.frameworks.layers import setting, traits_of
 from modelint.frameworks.trees import Trees
@@ -106,7 +107,7 @@ class RandomFacts:
                 seed=seed,
                 seeded_by=self._governor(seed, ungoverned, event.order),
                 in_forward=event.in_forward,
-                guarded=False not in event.reached or event.named_guard,
+                guarded=False not in event.reached or event.named_guard or gates_by_mode(event.frame.function),
                 mode_blind=event.kind == "dropout" and self._is_live(event),
                 reaches_prediction=event.in_forward and False in event.reached and not event.opaque_guard,
                 generative=self._is_generative(event),
@@ -137,7 +138,7 @@ class RandomFacts:
         )
 
     def _layer_governed(self, order: int, version: KerasVersion) -> bool:
-        """Keras 3 draws a layer's seed from Python's ``random`` when it is made; Keras 2 takes TensorFlow's at the draw."""
+        """Keras 3 takes a layer's seed from Python's ``random`` when it is made, Keras 2 TensorFlow's at the draw."""
         if version is KerasVersion.KERAS_2:
             return self._before(None, _BOTH, _TENSORFLOW)
         return self._before(order, _BOTH, "random.seed")

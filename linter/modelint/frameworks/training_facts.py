@@ -36,7 +36,7 @@ from modelint.frameworks.events import (
     WriteEvent,
 )
 from modelint.frameworks.graph import GraphNode
-from modelint.frameworks.intent import says_so
+from modelint.frameworks.intent import is_test, says_so
 from modelint.frameworks.keras_modes import Entry
 from modelint.frameworks.layers import LayerObject
 from modelint.frameworks.models import Functional, Sequential
@@ -116,7 +116,7 @@ class TrainingFacts:
             replicas=_replicas(event.scopes),
             spatial=self._spatial(self.trees.model(model, event.order)),
             certain=not is_assumed and not isinstance(event.model, Union),
-            deliberate=says_so(event.site) or (says_so(place) if place is not None else None),
+            deliberate=_meant(event.site, place),
         )
 
     def _loop(self, event: CallEvent, model: Value, certain: bool) -> TrainingRun:
@@ -131,7 +131,7 @@ class TrainingFacts:
             samples=batching.samples,
             spatial=self._spatial(self.trees.model(model, event.order)),
             certain=certain and not batching.assumed and not isinstance(event.model, Union),
-            deliberate=says_so(event.site) or (says_so(batching.site) if batching.site is not None else None),
+            deliberate=_meant(event.site, batching.site),
         )
 
     def _spatial(self, model: Model) -> int | None:
@@ -281,6 +281,13 @@ _LOSS_NAME = re.compile(
 def _feeds_loss(event: ReductionEvent) -> bool:
     """Whether a reduction is part of a loss or metric, by the functions it happens in."""
     return event.loss or any(_LOSS_NAME.search(name) for name in event.functions())
+
+
+def _meant(site: Site, batch_place: Site | None) -> str | None:
+    """Why a batch size is taken for meant."""
+    if is_test(site.script.path):
+        return "a test"
+    return says_so(site) or (says_so(batch_place) if batch_place is not None else None)
 
 
 def _interval(size: int | Range | None) -> Interval | None:

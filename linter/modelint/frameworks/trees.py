@@ -202,9 +202,8 @@ class Trees:
         for node in value.nodes():
             if node.part is None or node.part.identity not in spans:
                 continue
-            for producer in _producers(node.inputs):
-                if producer in spans:
-                    edges.append((spans[producer][1], spans[node.part.identity][0]))
+            first = spans[node.part.identity][0]
+            edges.extend((spans[producer][1], first) for producer in _producers(node.inputs) if producer in spans)
         return tuple(edges)
 
     # modes

@@ -55,8 +55,7 @@ class Importer:
         path = self._find(parent, frame.module.path)
         if path is None:
             return None
-        found = self._value(self._load(interpreter, path, parent), parent).attribute(interpreter, name)
-        return found
+        return self._value(self._load(interpreter, path, parent), parent).attribute(interpreter, name)
 
     def relative(self, interpreter: Interpreter, dotted: str, level: int, frame: Frame) -> Value:
         """The value of the module in ``from ..dotted import``."""
@@ -86,11 +85,8 @@ class Importer:
         if items is not None:
             names = [item.value for item in items if isinstance(item, Const) and isinstance(item.value, str)]
             return {name: interpreter.module_attribute(state, name) for name in names}
-        found: dict[str, Value] = {}
-        for name, value in interpreter.store.all(state.frame.identity):
-            if not name.startswith("_"):
-                found[name] = value
-        return found
+        names_and_values = interpreter.store.all(state.frame.identity)
+        return {name: value for name, value in names_and_values if not name.startswith("_")}
 
     def _value(self, state: ModuleState | None, dotted: str) -> Value:
         return Module(state) if state is not None else External(dotted)

@@ -303,10 +303,10 @@ class Interpreter(Statements):
         self, decorator: Value, value: Value, definition: Function | Class, node: libcst.CSTNode, frame: Frame
     ) -> Value:
         """The value of a decorated definition; unknown decorators are taken to keep what they decorate."""
-        if isinstance(decorator, Builtin) and isinstance(definition, Function):
-            if decorator.name in ("staticmethod", "classmethod", "property"):
-                definition.kind = decorator.name
-                return value
+        kinds = ("staticmethod", "classmethod", "property")
+        if isinstance(decorator, Builtin) and isinstance(definition, Function) and decorator.name in kinds:
+            definition.kind = decorator.name
+            return value
         replaced = self.library.decorate(self, decorator, definition)
         if replaced is not None:
             return replaced
@@ -318,7 +318,7 @@ class Interpreter(Statements):
 
 
 def switch(value: Value) -> Value:
-    """A module-wide constant that a user is likely to change: if it is a switch or a choice, a test on it decides nothing."""
+    """A module-wide constant that a user is likely to change: a test on a switch or a choice decides nothing."""
     return assumed(value) if isinstance(value, Const) and isinstance(value.value, (bool, str)) else value
 
 

@@ -74,7 +74,10 @@ def _zip(interpreter: Interpreter, arguments: Arguments) -> Value:
 def _map(interpreter: Interpreter, arguments: Arguments) -> Value:
     function = arguments.at(0)
     items = arguments.at(1).iterate(interpreter)
-    call = lambda item: interpreter.call(function, Arguments((item,), {}, arguments.node, arguments.frame))  # noqa: E731
+
+    def call(item: Value) -> Value:
+        return interpreter.call(function, Arguments((item,), {}, arguments.node, arguments.frame))
+
     if items is None:
         return interpreter.new_list((), call(arguments.at(1).element(interpreter)))
     return interpreter.new_list(tuple(call(item) for item in items[:LONGEST_RANGE]))
@@ -203,8 +206,8 @@ def _decorator_factory(interpreter: Interpreter, arguments: Arguments) -> Value:
 
 
 def _namespace(interpreter: Interpreter, arguments: Arguments) -> Value:
-    made = _dict(interpreter, Arguments(arguments.positional[:1], arguments.keywords, arguments.node, arguments.frame))
-    return made
+    first = arguments.positional[:1]
+    return _dict(interpreter, Arguments(first, arguments.keywords, arguments.node, arguments.frame))
 
 
 class ArgumentParser(Object):
@@ -385,9 +388,9 @@ class StandardModule(Value):
         dotted = f"{self.dotted}.{name}"
         if dotted in _STANDARD:
             return Builtin(dotted, _STANDARD[dotted])
-        if dotted == "absl.flags" or dotted == "tensorflow.compat.v1.flags":
+        if dotted == "absl.flags":
             return FlagsModule(interpreter)
-        return External(dotted)
+        return interpreter.library.name(dotted)
 
 
 class FlagsModule(Value):
