@@ -127,7 +127,7 @@ def _distinct(found: Iterable[Finding]) -> list[Finding]:
     """
     best: dict[tuple[str, Place, str], Finding] = {}
     for finding in found:
-        key = (finding.rule, finding.place, finding.message)
+        key = (finding.rule, finding.place, "" if finding.place.span else finding.message)
         best[key] = min(best.get(key, finding), finding, key=_preference)
     return [replace(finding, because=tuple(dict.fromkeys(finding.because))) for finding in best.values()]
 

@@ -69,6 +69,7 @@ class Script:
     _wanted: set[libcst.CSTNode] = field(default_factory=set)
     _spans: dict[libcst.CSTNode, Span] = field(default_factory=dict)
     _lines: list[str] = field(default_factory=list)
+    _parents: dict[libcst.CSTNode, libcst.CSTNode] = field(default_factory=dict)
 
     def site(self, node: libcst.CSTNode, stop: libcst.CSTNode | None = None, closing: str = "") -> Site:
         """The place of ``node``, to be computed when it is asked for.
@@ -102,11 +103,43 @@ class Script:
         return span
 
     @property
+    def parents(self) -> dict[libcst.CSTNode, libcst.CSTNode]:
+        """The node above each node; computed when it is first asked for."""
+        if not self._parents:
+            stack: list[libcst.CSTNode] = [self.module]
+            while stack:
+                node = stack.pop()
+                for child in children_of(node):
+                    self._parents[child] = node
+                    stack.append(child)
+        return self._parents
+
+    @property
     def lines(self) -> list[str]:
         """The source lines, without their ends, as editors count them (LF, CRLF, CR)."""
         if not self._lines:
             self._lines.extend(re.split(r"\r\n?|\n", self.text))
         return self._lines
+
+
+_WITHOUT_CODE = (
+    libcst.BaseParenthesizableWhitespace,
+    libcst.TrailingWhitespace,
+    libcst.EmptyLine,
+    libcst.Comma,
+    libcst.Dot,
+)
+
+
+def children_of(node: libcst.CSTNode) -> Iterator[libcst.CSTNode]:
+    """The nodes right below a node, without those that hold space only. Ten times faster than ``node.children``."""
+    for name in type(node).__dataclass_fields__:
+        value = getattr(node, name)
+        if isinstance(value, libcst.CSTNode):
+            if not isinstance(value, _WITHOUT_CODE):
+                yield value
+        elif type(value) in (list, tuple):
+            yield from (one for one in value if isinstance(one, libcst.CSTNode) and not isinstance(one, _WITHOUT_CODE))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -134,6 +167,10 @@ class Site:
     def __reduce__(self) -> tuple[Any, ...]:
         place = self.resolve()
         return (Place, (place.path, place.span, place.node, place.cell))
+
+
+_OFTEN_WANTED = frozenset((libcst.Call, libcst.Comparison, libcst.BinaryOperation, libcst.Param))
+"""Nodes whose places are computed with those that were asked for, so that one pass mostly is enough."""
 
 
 class _Positions(CodegenState):
@@ -165,11 +202,11 @@ class _Positions(CodegenState):
         pass
 
     def before_codegen(self, node: libcst.CSTNode) -> None:
-        if node in self.wanted:
+        if node in self.wanted or type(node) in _OFTEN_WANTED:
             self.starts.append((self.line, self.column))
 
     def after_codegen(self, node: libcst.CSTNode) -> None:
-        if node in self.wanted:
+        if node in self.wanted or type(node) in _OFTEN_WANTED:
             line, column = self.starts.pop()
             if node not in self.spans:  # keep the syntactic position, recorded first
                 self.spans[node] = Span(line, column, self.line, self.column)
@@ -184,7 +221,7 @@ class _Positions(CodegenState):
     ) -> Iterator[None]:
         line, column = self.line, self.column
         yield
-        if node in self.wanted:
+        if node in self.wanted or type(node) in _OFTEN_WANTED:
             self.spans[node] = Span(line, column, self.line, self.column)
 
 

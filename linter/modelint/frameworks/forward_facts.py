@@ -29,7 +29,7 @@ class ForwardFacts:
         self.trees = trees
         self.interpreter = trees.interpreter
         self.events = events
-        self.modules = list(modules)
+        self.modules = list(modules)  # the root first
         self.fits = [event for event in events if isinstance(event, FitEvent)]
 
     def forward_passes(self) -> Iterator[ForwardPass]:
@@ -37,7 +37,7 @@ class ForwardFacts:
         for module in self.modules:
             for definition in module.definitions:
                 if isinstance(definition, Class):
-                    instance = self.interpreter.instances.get(definition.identity)
+                    instance = self._instance_of(definition, module)
                     method = self.interpreter.store.get(definition.identity, "call")
                     if instance is not None and isinstance(method, Function) and base_name(self.interpreter, instance):
                         yield self._forward(definition, instance, method)
@@ -134,14 +134,19 @@ class ForwardFacts:
 
     def _owners(self) -> Iterator[Value]:
         for event in self.events:
-            if isinstance(event, ModelEvent):
+            if isinstance(event, ModelEvent) and event.site.script is self.modules[0].script:
                 yield event.model
         for module in self.modules:
             for definition in module.definitions:
-                if isinstance(definition, Class) and definition.identity in self.interpreter.instances:
-                    instance = self.interpreter.instances[definition.identity]
-                    if base_name(self.interpreter, instance) is not None:
+                if isinstance(definition, Class):
+                    instance = self._instance_of(definition, module)
+                    if instance is not None and base_name(self.interpreter, instance) is not None:
                         yield instance
+
+    def _instance_of(self, cls: Class, module: ModuleState) -> Instance | None:
+        """The instance by which a class is judged: of imported classes, only those that the program makes itself."""
+        instance = self.interpreter.instances.get(cls.identity)
+        return instance if module.is_root or (instance is not None and instance.made_by is not None) else None
 
     def _hard_wired(self, tree: Tree, leaf: Tree, part: Part) -> HardWiredMode:
         assert leaf.layer is not None

@@ -6,6 +6,7 @@ import re
 
 import libcst
 
+from modelint.documents import children_of
 from modelint.frameworks.keras_modes import ALWAYS, Training
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import Builtin, Const, Function, Union, Value
@@ -147,7 +148,7 @@ def gates_by_mode(function: Function | None) -> bool:
         elif isinstance(node, libcst.Attribute):
             stack.append(node.value)
         else:
-            stack.extend(node.children)
+            stack.extend(children_of(node))
     return False
 
 
@@ -157,7 +158,7 @@ def _speaks_of_mode(node: libcst.CSTNode) -> bool:
         one = stack.pop()
         if isinstance(one, libcst.Name) and _MODE_WORD.search(one.value):
             return True
-        stack.extend(one.children)
+        stack.extend(children_of(one))
     return False
 
 

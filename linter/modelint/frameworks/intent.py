@@ -6,7 +6,7 @@ import re
 
 import libcst
 
-from modelint.documents import Script, Site
+from modelint.documents import Script, Site, children_of
 from modelint.frameworks.events import CallEvent
 
 _SAYS_SO = re.compile(
@@ -53,7 +53,7 @@ def is_sampling(event: CallEvent) -> bool:
     if any(_SAMPLING_NAME.search(name) for name in event.functions()):
         return True
     node = event.site.node
-    path = _path_to(event.site.script, node)
+    path = path_to(event.site.script, node)
     for outer in reversed(path):
         if isinstance(outer, (libcst.ListComp, libcst.GeneratorExp)):
             return not _uses(node, _names(outer.for_in.target))
@@ -84,7 +84,7 @@ def are_side_by_side(one: Site, other: Site) -> bool:
 
 def _distance(script: Script, one: libcst.CSTNode, other: libcst.CSTNode) -> float:
     """How many statements apart two statements of one block stand."""
-    above = _path_to(script, one)
+    above = path_to(script, one)
     body = getattr(above[-1], "body", ()) if above else ()
     places = [index for index, statement in enumerate(body) if statement is one or statement is other]
     return places[1] - places[0] if len(places) == 2 else float("inf")
@@ -93,7 +93,7 @@ def _distance(script: Script, one: libcst.CSTNode, other: libcst.CSTNode) -> flo
 def _blocks(site: Site) -> list[libcst.CSTNode]:
     """The loops and functions around a site, the module first."""
     blocks = (libcst.For, libcst.While, libcst.FunctionDef, libcst.Module)
-    return [node for node in _path_to(site.script, site.node) if isinstance(node, blocks)]
+    return [node for node in path_to(site.script, site.node) if isinstance(node, blocks)]
 
 
 def _callee(call: libcst.Call) -> str:
@@ -103,16 +103,14 @@ def _callee(call: libcst.Call) -> str:
     return name.value if isinstance(name, libcst.Name) else ""
 
 
-def _path_to(script: Script, node: libcst.CSTNode) -> list[libcst.CSTNode]:
+def path_to(script: Script, node: libcst.CSTNode) -> list[libcst.CSTNode]:
     """The nodes around a node, outermost first."""
-    stack: list[tuple[libcst.CSTNode, list[libcst.CSTNode]]] = [(script.module, [])]
-    while stack:
-        current, path = stack.pop()
-        if current is node:
-            return path
-        below = [*path, current]
-        stack.extend((child, below) for child in current.children)
-    return []
+    path: list[libcst.CSTNode] = []
+    above = script.parents.get(node)
+    while above is not None:
+        path.append(above)
+        above = script.parents.get(above)
+    return path[::-1]
 
 
 def _names(target: libcst.CSTNode) -> set[str]:
@@ -122,7 +120,7 @@ def _names(target: libcst.CSTNode) -> set[str]:
         node = stack.pop()
         if isinstance(node, libcst.Name):
             names.add(node.value)
-        stack.extend(node.children)
+        stack.extend(children_of(node))
     return names
 
 
@@ -133,10 +131,10 @@ def _uses(node: libcst.CSTNode, names: set[str]) -> bool:
 def _rebinds_inputs(loop: libcst.For, call: libcst.CSTNode) -> bool:
     """Whether the loop computes the call's inputs anew each time: then it is no repetition of one prediction."""
     used = _names(call)
-    stack: list[libcst.CSTNode] = list(loop.body.children)
+    stack: list[libcst.CSTNode] = list(children_of(loop.body))
     while stack:
         node = stack.pop()
         if isinstance(node, libcst.AssignTarget) and _names(node.target) & used:
             return True
-        stack.extend(node.children)
+        stack.extend(children_of(node))
     return False

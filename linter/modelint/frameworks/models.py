@@ -8,7 +8,7 @@ from typing import TypedDict
 
 import libcst
 
-from modelint.documents import Script, Site
+from modelint.documents import Script, Site, children_of
 from modelint.facts import Passing
 from modelint.frameworks.applications import Contents
 from modelint.frameworks.datasets import Batching, batching_of
@@ -367,7 +367,7 @@ def assigned_once(script: Script, name: str) -> libcst.BaseExpression | None:
             if any(isinstance(t.target, libcst.Name) and t.target.value == name for t in node.targets):
                 found.append(node.value)
         elif not isinstance(node, libcst.BaseExpression):
-            stack.extend(node.children)
+            stack.extend(children_of(node))
     return found[0] if len(found) == 1 else None
 
 

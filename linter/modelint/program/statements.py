@@ -19,6 +19,8 @@ from modelint.program.values import (
     External,
     Function,
     ListObject,
+    Object,
+    Union,
     Value,
     join,
 )
@@ -365,7 +367,7 @@ class Statements(Expressions):
             begin()
             body()
             written = self.store.pop()
-            carried = any(self.store.get(*key) is not None for key in written)
+            carried = any(_is_carried(self.store.get(*key), value) for key, value in written.items())
             self.store.merge(written, {})
             if again or not carried or self.loop_depth > 2 or self.steps_left <= 0:
                 return
@@ -411,6 +413,13 @@ class Statements(Expressions):
         finally:
             for context in reversed(entered):
                 context.leave(self.own)
+
+
+def _is_carried(before: Value | None, after: Value) -> bool:
+    """Whether a second round of a loop would meet another kind of value than the first: an object, not a number."""
+    if before is None or before is after or after is UNKNOWN:
+        return False
+    return isinstance(after, (Object, Function, Union)) and before != after
 
 
 def dotted_name(node: libcst.CSTNode) -> str:
