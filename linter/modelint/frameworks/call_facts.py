@@ -24,6 +24,7 @@ EVALUATION_NAME = re.compile(
     r"|serve|serving|score|accuracy)(_|$|step|ing)",
     re.IGNORECASE,
 )
+TRAINING_NAME = re.compile(r"train|grad|optimi[sz]|backward|(^|_)(fit|learn|update|loss)(_|$)", re.IGNORECASE)
 GENERATION_NAME = re.compile(
     r"(^|_)(generate|sample|translate|demo|detect|recognize|classify|caption|transcribe)(_|$)", re.IGNORECASE
 )
@@ -74,7 +75,7 @@ class CallFacts:
         trained = self._trained(event)
         if trained is not None:
             return trained
-        if event.tapes:
+        if event.tapes or any(event in gradient.calls for gradient in self.gradients):
             return Purpose.UNKNOWN, "", False
         if "layer" in event.uses:
             return Purpose.FORWARD, "its result is the input of a layer", True
@@ -92,7 +93,9 @@ class CallFacts:
         if "stop_gradient" in event.uses:
             return None
         for gradient in self.gradients:
-            if gradient.tape not in event.tapes:
+            if gradient.tape is not None and gradient.tape not in event.tapes:
+                continue
+            if gradient.tape is None and event not in gradient.calls:
                 continue
             if gradient.target_known and event not in gradient.calls:
                 continue
@@ -118,10 +121,13 @@ class CallFacts:
 
     def _inference(self, event: CallEvent) -> tuple[Purpose, str, bool]:
         names = event.functions()
-        trains = any("train" in name for name in names[:1])
-        for name in names:
-            if EVALUATION_NAME.search(name) and not trains:
+        trains = False
+        for name in names:  # innermost first
+            if EVALUATION_NAME.search(name):
                 return Purpose.INFERENCE, f"it is called in {name}", True
+            if TRAINING_NAME.search(name):
+                trains = True
+                break
         used = sorted(event.uses & DECISIVE)
         if event.uses & {"decision", "metric"} and not trains:
             return Purpose.INFERENCE, "its result is turned into decisions or metrics", True

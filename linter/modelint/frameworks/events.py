@@ -115,7 +115,7 @@ class EvaluateEvent(Event):
 class GradientEvent(Event):
     """``tape.gradient(target, sources)``."""
 
-    tape: Tape = field(kw_only=True)
+    tape: Tape | None = field(kw_only=True)  # None: the gradients of a graph, without a tape
     calls: frozenset[CallEvent] = frozenset()
     target_known: bool = False
     sources: Value = field(kw_only=True)

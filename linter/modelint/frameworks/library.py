@@ -29,7 +29,7 @@ from modelint.frameworks.models import (
 from modelint.frameworks.names import canonical, layer_kind
 from modelint.frameworks.operations import array_shape, compare, note_mixing, operate
 from modelint.frameworks.structure import base_name
-from modelint.frameworks.tapes import Optimizer, Strategy, Tape, note_scope
+from modelint.frameworks.tapes import Optimizer, Strategy, Tape, graph_gradients, note_scope
 from modelint.frameworks.tensors import Tensor, merged, tensors_in, use
 from modelint.program.frames import Arguments, Frame
 from modelint.program.interpreter import Interpreter
@@ -292,6 +292,9 @@ _HANDLERS: dict[str, Handler] = {
     "keras.utils.smart_cond": _cond,
     "absl.app.run": _run_main,
     "tensorflow.compat.v1.app.run": _run_main,
+    "tensorflow.gradients": graph_gradients,
+    "tensorflow.compat.v1.gradients": graph_gradients,
+    "keras.backend.gradients": graph_gradients,
     "tensorflow.map_fn": _map_function,
     "tensorflow.vectorized_map": _map_function,
     "tensorflow.Variable": _variable,

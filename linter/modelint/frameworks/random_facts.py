@@ -10,7 +10,7 @@ from modelint.facts import Governor, KerasVersion, LayerMade, RandomSource, Seed
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.events import DrawEvent, Event, LayerEvent, SeedEvent
 from modelint.frameworks.guards import gates_by_mode
-from modelint.frameworks.intent import says_so
+from modelint.frameworks.intent import is_test, says_so
 from modelint.frameworks.layers import setting, traits_of
 from modelint.frameworks.trees import Trees
 
@@ -114,7 +114,7 @@ class RandomFacts:
                 repeats=keras3 and isinstance(seed, int) and not isinstance(seed, bool),
                 rate=None if event.rate is None else setting(event.rate, self.trees.interpreter),
                 ungoverned_in=ungoverned,
-                deliberate=says_so(event.site),
+                deliberate="a test" if is_test(event.site.script.path) else says_so(event.site),
                 because=event.forward_place() if event.in_forward else (),
             )
 

@@ -55,7 +55,7 @@ class Tape(Object):
 
 
 def note_gradient(
-    interpreter: Interpreter, tape: Tape, target: Value, sources: Value, arguments: Arguments
+    interpreter: Interpreter, tape: Tape | None, target: Value, sources: Value, arguments: Arguments
 ) -> GradientEvent:
     """Record that a target is differentiated."""
     calls: frozenset[CallEvent] = frozenset().union(*(t.calls for t in tensors_in((target,), interpreter)))
@@ -77,6 +77,8 @@ class Optimizer(Object):
                 return Builtin(f"optimizer.{name}", apply_gradients)
             case "minimize":
                 return Builtin("optimizer.minimize", minimize)
+            case "get_gradients" | "compute_gradients":
+                return Builtin(f"optimizer.{name}", graph_gradients)
             case "get_scaled_loss" | "scale_loss" | "get_unscaled_gradients":
                 return Builtin(f"optimizer.{name}", lambda i, a: a.at(0))
         return interpreter.store.get(self.identity, name) or UNKNOWN
@@ -92,6 +94,12 @@ def apply_gradients(interpreter: Interpreter, arguments: Arguments) -> Value:
                 if owners:
                     gradient.sources = Variables(tuple(owners))
     return NONE
+
+
+def graph_gradients(interpreter: Interpreter, arguments: Arguments) -> Value:
+    """``tf.gradients(target, sources)`` and ``optimizer.get_gradients(loss, variables)``."""
+    event = note_gradient(interpreter, None, arguments.at(0), arguments.at(1), arguments)
+    return Tensor(gradients=frozenset({event}))
 
 
 def variables_in(values: list[Value], interpreter: Interpreter, depth: int = 4) -> list[Value]:
