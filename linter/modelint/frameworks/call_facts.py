@@ -121,21 +121,18 @@ class CallFacts:
 
     def _inference(self, event: CallEvent) -> tuple[Purpose, str, bool]:
         names = event.functions()
-        trains = False
         for name in names:  # innermost first
             if EVALUATION_NAME.search(name):
                 return Purpose.INFERENCE, f"it is called in {name}", True
             if TRAINING_NAME.search(name):
-                trains = True
-                break
-        used = sorted(event.uses & DECISIVE)
-        if event.uses & {"decision", "metric"} and not trains:
+                return Purpose.UNKNOWN, "", False
+        if event.uses & {"decision", "metric"}:
             return Purpose.INFERENCE, "its result is turned into decisions or metrics", True
         for name in names:
-            if GENERATION_NAME.search(name) and not trains:
+            if GENERATION_NAME.search(name):
                 return Purpose.INFERENCE, f"it is called in {name}", True
-        if used or "print" in event.uses:
-            return Purpose.INFERENCE, "its result leaves the program", not trains
+        if event.uses & DECISIVE or "print" in event.uses:
+            return Purpose.INFERENCE, "its result leaves the program", True
         return Purpose.UNKNOWN, "", False
 
     def _is_evaluation(self, event: CallEvent) -> bool:

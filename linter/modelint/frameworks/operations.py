@@ -297,10 +297,11 @@ def _note_reshape(interpreter: Interpreter, arguments: Arguments, tensor: Tensor
 
 
 def _is_constant(node: libcst.CSTNode) -> bool:
-    """Whether the first axis of a reshape is written as a number or a name, not taken from the object at hand."""
+    """Whether the first axis of a reshape is written as a number or constant, not taken from the object at hand."""
     for argument in node.args if isinstance(node, libcst.Call) else ():
         if isinstance(argument.value, (libcst.Tuple, libcst.List)) and argument.value.elements:
-            return isinstance(argument.value.elements[0].value, (libcst.Integer, libcst.Name))
+            first = argument.value.elements[0].value
+            return isinstance(first, libcst.Integer) or (isinstance(first, libcst.Name) and first.value.isupper())
     return False
 
 

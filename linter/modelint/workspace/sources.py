@@ -79,11 +79,14 @@ class FileSources:
         """Directories that imports of a file are looked up in, nearest first."""
         directory = posixpath.dirname(normal(path)) or "."
         if directory not in self._roots:
-            project = name_of(project_directories(os.path.abspath(directory))[-1])
+            projects = project_directories(os.path.abspath(directory))
+            packaged = [name_of(one) for one in projects if _is_packaged(one)]
+            project = name_of(projects[-1])
             above = directory
             while self.is_file(posixpath.join(above, "__init__.py")) and name_of(posixpath.join(above, "..")) != above:
                 above = name_of(posixpath.join(above, ".."))
-            candidates = (directory, above, project, normal(posixpath.join(project, "src")))
+            sources = [normal(posixpath.join(one, "src")) for one in (*packaged, project)]
+            candidates = (directory, above, *packaged, project, *sources)
             found = dict.fromkeys(c for c in candidates if self.is_directory(c))
             self._roots[directory] = tuple(found)
         return self._roots[directory]
@@ -103,6 +106,11 @@ class FileSources:
             else:
                 self._kinds[path] = "directory" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "none"
         return self._kinds[path]
+
+
+def _is_packaged(directory: str) -> bool:
+    """Whether a directory is where a distribution is built: imports are written as from there."""
+    return any(os.path.isfile(os.path.join(directory, name)) for name in ("pyproject.toml", "setup.py", "setup.cfg"))
 
 
 def _read(path: str) -> bytes | Unreadable:

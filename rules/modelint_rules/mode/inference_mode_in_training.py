@@ -53,7 +53,8 @@ rule = Rule(__name__, severity=Severity.ERROR, since="0.1")
 def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     """A call whose result trains the model, and that ends up in inference mode in some version in play."""
     in_inference = [version for version, mode in call.modes.items() if mode is Mode.INFERENCE]
-    if call.purpose is not Purpose.TRAINING or not in_inference or not call.affected or call.deliberate:
+    lost_inside = call.training is Passing.TRUE  # the mode is passed; that it does not arrive is mode-lost-in-call
+    if call.purpose is not Purpose.TRAINING or not in_inference or not call.affected or call.deliberate or lost_inside:
         return
     where = "" if call.mode is Mode.INFERENCE else f" in {version_ranges(in_inference)}"
     said = " (training=False)" if call.training is Passing.FALSE else ""
