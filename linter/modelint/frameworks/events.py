@@ -80,11 +80,7 @@ class CallEvent(Event):
     uses: set[str] = field(default_factory=set)  # what its result was seen to be used for
     dropped: bool = False
     repeated: bool = False  # in a loop or comprehension whose variable it does not use
-    legacy: bool = False  # the mode was passed by position, or in another way only Keras 2 has
     learning_phase: Training = None
-    guarded: bool = False  # under a test that is not known
-    root_entry: bool = False  # inside a function entered without a call
-    data: str | None = None  # "training" or "evaluation": the part of the data its input was drawn from
 
 
 @dataclass(slots=True, eq=False)

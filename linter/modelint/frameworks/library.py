@@ -10,13 +10,12 @@ import libcst
 
 from modelint.facts import Passing
 from modelint.frameworks import datasets, guards
+from modelint.frameworks import keras_layers as table
 from modelint.frameworks.applications import contents
 from modelint.frameworks.events import MeanEvent, ModeEvent, SeedEvent, record
 from modelint.frameworks.graph import GraphNode, Part, forward_pass
 from modelint.frameworks.layers import LayerObject, Variables, call_layer, input_tensor, make_layer, note_trainable
 from modelint.frameworks.models import (
-    EVALUATING,
-    FITTING,
     OpaqueModel,
     Sequential,
     call_model,
@@ -103,7 +102,6 @@ SEEDING = frozenset(
     )
 )
 
-STEP_METHODS = frozenset(("train_step", "test_step", "predict_step"))
 FORWARD_METHODS = frozenset(
     ("call", "build", "compute_output_shape", "compute_mask", "get_config", "from_config", "__init__")
 )
@@ -321,14 +319,8 @@ _HANDLERS: dict[str, Handler] = {
         )
     },
     **{f"keras.datasets.{name}.load_data": _load_data(name) for name in datasets.DATASETS},
-    **{
-        f"keras.layers.{name.lower()}": _merge(name)
-        for name in ("Add", "Concatenate", "Multiply", "Average", "Maximum", "Minimum", "Subtract", "Dot")
-    },
     **{name: _seed(name) for name in SEEDING},
 }
-
-_DATASET_READERS = ("tensorflow.data.", "tensorflow_datasets.load")
 
 
 @functools.lru_cache(maxsize=8192)
@@ -336,6 +328,9 @@ def _named(dotted: str) -> Value:
     name = canonical(dotted)
     if name in _HANDLERS:
         return Named(name, _HANDLERS[name])
+    merging = table.merge_function(name.removeprefix("keras.layers.")) if name.startswith("keras.layers.") else None
+    if merging is not None:
+        return Named(name, _merge(merging))
     kind = layer_kind(name)
     if kind is not None:
         return Named(name, lambda interpreter, arguments: make_layer(interpreter, kind, arguments))
@@ -401,8 +396,6 @@ class Frameworks:
     def unknown_attribute(self, interpreter: Interpreter, value: Value, name: str) -> Value:
         if value is UNKNOWN and name in ("apply_gradients", "minimize"):
             return Optimizer().attribute(interpreter, name)
-        if value is UNKNOWN and name in FITTING | EVALUATING:
-            return UNKNOWN
         return UNKNOWN
 
     def operation(

@@ -14,7 +14,7 @@ from modelint.frameworks.applications import Contents
 from modelint.frameworks.datasets import Batching, batching_of
 from modelint.frameworks.events import CallEvent, EvaluateEvent, FitEvent, ModelEvent, ResetEvent, record
 from modelint.frameworks.graph import GraphNode, Part, passing_of
-from modelint.frameworks.guards import is_guarded, reached
+from modelint.frameworks.guards import reached
 from modelint.frameworks.layers import LayerObject, Variables, connect, note_trainable
 from modelint.frameworks.tapes import Tape, note_scope, strategy_scopes
 from modelint.frameworks.tensors import Tensor, merged, tensors_in
@@ -270,7 +270,6 @@ def run_event(
     """Record that a model is run for its result."""
     tensors = list(tensors_in(arguments.all(), interpreter))
     batching = next((t.batching for t in tensors if t.batching is not None), None)
-    names = model_parameters(interpreter, model)
     event = CallEvent(
         arguments.site,
         arguments.frame,
@@ -283,9 +282,7 @@ def run_event(
         arguments=arguments.positional,
         keywords=arguments.keywords,
         repeated=interpreter.loop_depth > 0,
-        legacy=passing is not Passing.ABSENT and "training" not in arguments.keywords and names[:1] == ["inputs"],
         learning_phase=interpreter.memory.get("learning_phase"),
-        guarded=is_guarded(interpreter),
     )
     if tensors and all(t.literal for t in tensors):
         event.uses.add("literal input")
@@ -509,8 +506,3 @@ def model_attribute(interpreter: Interpreter, model: Value, name: str) -> Value 
         tensors = tuple(Tensor(symbolic=node, shape=node.shape) for node in nodes)
         return tensors[0] if len(tensors) == 1 else Tuple(tensors)
     return None
-
-
-def model_instances(values: tuple[Value, ...]) -> list[Value]:
-    """The models among some values."""
-    return [one for value in values for one in alternatives(value) if isinstance(one, (ModelObject, Instance))]

@@ -88,13 +88,6 @@ def _keras(dotted: str) -> str:
     return dotted
 
 
-def is_legacy(dotted: str) -> bool:
-    """Whether a spelling exists only for Keras 2."""
-    return dotted.startswith(
-        ("tf_keras", "tensorflow.python.keras", "tensorflow.compat.v1.keras", "tensorflow.contrib.keras")
-    )
-
-
 def layer_kind(name: str) -> str | None:
     """The layer class that a canonical name stands for."""
     if name.startswith("keras.layers.") and name.count(".") == 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from modelint.documents import Site
@@ -282,6 +282,3 @@ def origin_of(value: Value) -> Site:
     if value.made_by is not None and value.made_in is not None:
         return value.made_in.script.site(value.made_by)
     return value.cls.module.script.site(value.cls.node.name)
-
-
-Modes = Mapping[KerasVersion, Mode]

@@ -88,10 +88,6 @@ class Arguments:
         """All arguments by name, positional ones named by the parameters."""
         return {**dict(zip(parameters, self.positional, strict=False)), **self.keywords}
 
-    def without_first(self) -> Arguments:
-        """The same call without its first positional argument."""
-        return Arguments(self.positional[1:], self.keywords, self.node, self.frame, self.extra)
-
     @property
     def site(self) -> Site:
         """Where the call stands."""
