@@ -24,7 +24,7 @@ from modelint.program.values import Class, Const, Function, Instance, new_identi
 
 STEPS_PER_ROOT = 3_000
 STEPS_PER_LINE = 15
-LEAST_STEPS = 200
+LEAST_STEPS = 60
 """Steps that every function has that nothing calls, when the others have used up what there was for all of them."""
 
 MOST_MODULES = 400

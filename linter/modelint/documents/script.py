@@ -23,7 +23,7 @@ from libcst._nodes.internal import CodegenState
 
 from modelint.finding import Place, Span
 
-LARGEST_SOURCE = 4_000_000
+LARGEST_SOURCE = 2_500_000
 """Bytes of source that are still parsed; the tree takes about a hundred times as much memory."""
 
 
