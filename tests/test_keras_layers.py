@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -118,16 +117,6 @@ def test_the_table_names_only_traits_there_are() -> None:
         for name in names
     }
     assert named == EFFECTS - {"stochastic_at_inference"}  # no layer of the library itself
-
-
-def test_the_table_is_read_in_a_few_milliseconds() -> None:
-    best = float("inf")
-    for _ in range(5):
-        keras_layers._table.cache_clear()
-        start = time.perf_counter()
-        keras_layers._table()
-        best = min(best, time.perf_counter() - start)
-    assert best < 0.02
 
 
 @pytest.mark.parametrize(
