@@ -142,6 +142,15 @@ def children_of(node: libcst.CSTNode) -> Iterator[libcst.CSTNode]:
             yield from (one for one in value if isinstance(one, libcst.CSTNode) and not isinstance(one, _WITHOUT_CODE))
 
 
+def descendants_of(node: libcst.CSTNode) -> Iterator[libcst.CSTNode]:
+    """A node and all nodes below it that hold code, in no particular order."""
+    stack = [node]
+    while stack:
+        one = stack.pop()
+        yield one
+        stack.extend(children_of(one))
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Site:
     """A node of a script, as a place that is computed on demand. Pickles as the resolved place."""

@@ -161,7 +161,6 @@ class DrawEvent(Event):
     rate: Value | None = None
     in_forward: bool = False
     reached: frozenset[Training] = ALWAYS
-    guarded: bool = False  # under any test that is not known
     opaque_guard: bool = False  # under a test that says nothing of the mode
     named_guard: bool = False  # under a test that is about the mode by its names
 

@@ -6,7 +6,7 @@ import re
 
 import libcst
 
-from modelint.documents import children_of
+from modelint.documents import children_of, descendants_of
 from modelint.frameworks.keras_modes import ALWAYS, Training
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import Builtin, Const, Function, Union, Value
@@ -153,18 +153,8 @@ def gates_by_mode(function: Function | None) -> bool:
 
 
 def _speaks_of_mode(node: libcst.CSTNode) -> bool:
-    stack = [node]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, libcst.Name) and _MODE_WORD.search(one.value):
-            return True
-        stack.extend(children_of(one))
-    return False
-
-
-def is_guarded(interpreter: Interpreter) -> bool:
-    """Whether the code under way stands under any test that is not known."""
-    return bool(interpreter.guards)
+    names = (one.value for one in descendants_of(node) if isinstance(one, libcst.Name))
+    return any(map(_MODE_WORD.search, names))
 
 
 LEARNING_PHASE = LearningPhase()

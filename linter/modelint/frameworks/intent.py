@@ -6,7 +6,7 @@ import re
 
 import libcst
 
-from modelint.documents import Script, Site, children_of
+from modelint.documents import Script, Site, descendants_of
 from modelint.frameworks.events import CallEvent
 
 _SAYS_SO = re.compile(
@@ -114,14 +114,7 @@ def path_to(script: Script, node: libcst.CSTNode) -> list[libcst.CSTNode]:
 
 
 def _names(target: libcst.CSTNode) -> set[str]:
-    names: set[str] = set()
-    stack = [target]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, libcst.Name):
-            names.add(node.value)
-        stack.extend(children_of(node))
-    return names
+    return {node.value for node in descendants_of(target) if isinstance(node, libcst.Name)}
 
 
 def _uses(node: libcst.CSTNode, names: set[str]) -> bool:
@@ -131,10 +124,5 @@ def _uses(node: libcst.CSTNode, names: set[str]) -> bool:
 def _rebinds_inputs(loop: libcst.For, call: libcst.CSTNode) -> bool:
     """Whether the loop computes the call's inputs anew each time: then it is no repetition of one prediction."""
     used = _names(call)
-    stack: list[libcst.CSTNode] = list(children_of(loop.body))
-    while stack:
-        node = stack.pop()
-        if isinstance(node, libcst.AssignTarget) and _names(node.target) & used:
-            return True
-        stack.extend(children_of(node))
-    return False
+    targets = (node for node in descendants_of(loop.body) if isinstance(node, libcst.AssignTarget))
+    return any(_names(node.target) & used for node in targets)

@@ -259,9 +259,7 @@ def call_model(
     event = run_event(interpreter, model, arguments, through, passing)
     tensors = list(tensors_in(arguments.all(), interpreter))
     result = merged(tensors) or Tensor()
-    return replace(
-        result, calls=result.calls | {event}, literal=False, derived=False, shape=None, batching=event.batching
-    )
+    return replace(result, calls=result.calls | {event}, literal=False, shape=None, batching=event.batching)
 
 
 def run_event(

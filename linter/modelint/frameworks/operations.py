@@ -9,7 +9,7 @@ import libcst
 from modelint.facts import Passing
 from modelint.frameworks.events import CompareEvent, DrawEvent, ReductionEvent, StaticBatchEvent, record
 from modelint.frameworks.graph import ForwardContext, Part, forward_pass
-from modelint.frameworks.guards import has_opaque_guard, is_guarded, is_named_mode, reached
+from modelint.frameworks.guards import has_opaque_guard, is_named_mode, reached
 from modelint.frameworks.keras_modes import ALWAYS
 from modelint.frameworks.layers import setting
 from modelint.frameworks.structure import Operation
@@ -400,7 +400,6 @@ def _dropout(interpreter: Interpreter, name: str, arguments: Arguments) -> Value
             rate=rate,
             in_forward=context is not None,
             reached=reached(interpreter),
-            guarded=is_guarded(interpreter),
             opaque_guard=has_opaque_guard(interpreter),
             named_guard=is_named_mode(interpreter),
         ),
@@ -433,14 +432,13 @@ def _draw(interpreter: Interpreter, name: str, last: str, arguments: Arguments) 
             seed=arguments.get(None, "seed"),
             in_forward=context is not None,
             reached=reached(interpreter),
-            guarded=is_guarded(interpreter),
             opaque_guard=has_opaque_guard(interpreter),
             named_guard=is_named_mode(interpreter),
         ),
     )
     tensors = list(tensors_in(arguments.all(), interpreter))
     if context is not None:
-        return replace(tensors[0], derived=True) if name.startswith("tensorflow.image.") and tensors else Tensor()
+        return tensors[0] if name.startswith("tensorflow.image.") and tensors else Tensor()
     return Tensor(shape=array_shape(interpreter, last, arguments), literal=not tensors)
 
 

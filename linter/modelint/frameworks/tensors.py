@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modelint.frameworks.events import WriteEvent, record
@@ -73,7 +73,6 @@ class Tensor(Value):
     literal: bool = False  # made of constants or random numbers by the program itself
     parameter: bool = False  # a trainable variable
     statistics: frozenset[ReductionEvent] = frozenset()  # statistics of the batch that it holds
-    derived: bool = field(default=False)  # an operation was applied since a model call
 
     def call(self, interpreter: Interpreter, arguments: Arguments) -> Value:
         return UNKNOWN
@@ -110,7 +109,7 @@ class Tensor(Value):
                 record(interpreter, WriteEvent(arguments.site, arguments.frame, how=f"variable.{name}", reached=modes))
             return self
         if name in ELEMENTWISE_METHODS:
-            return replace(self, derived=True)
+            return self
         as_function = External(f"numpy.{name}") if name in REDUCING_METHODS else UNKNOWN
         return interpreter.library.unknown_call(
             interpreter,
@@ -174,7 +173,6 @@ def merged(tensors: Iterable[Tensor], **changes: object) -> Tensor | None:
         gradients,
         symbolic,
         batching=batching,
-        derived=True,
         literal=all(t.literal for t in found),
         from_batch=any(t.from_batch for t in found),
         statistics=frozenset().union(*(t.statistics for t in found)),
