@@ -1,8 +1,4 @@
-"""The command line.
-
-Options to a ``Request``, a ``Report`` to text and an exit code. What is slow to import is imported where it is needed,
-so that ``--help`` answers at once.
-"""
+"""``modelint check``: options to a ``Request``, a ``Report`` to text and an exit code."""
 
 from __future__ import annotations
 
@@ -13,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelint import __version__
+from modelint.cli.group import SEVERITIES, UserError, cli, color_option
 from modelint.finding import Severity
 from modelint.render import FORMATS
-from modelint.rule import RuleError
 from modelint.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -24,35 +19,6 @@ if TYPE_CHECKING:
     from modelint.selection import Catalogue
     from modelint.workspace.lookup import Overrides
     from modelint.workspace.run import Report, Request, Run
-
-FAILED = 2
-INTERRUPTED = 130
-SEVERITIES = tuple(severity.value for severity in Severity)
-
-
-class UserError(Exception):
-    """What was asked for cannot be done; the message is one sentence about why."""
-
-
-class _Commands(click.Group):
-    """A group whose unknown commands get a suggestion."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in self.commands:
-            known = sorted(self.commands)
-            raise UserError(f"there is no command {args[0]!r}{did_you_mean(args[0], known)}")
-        return super().resolve_command(ctx, args)
-
-
-_color = click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", help="Use colour.")
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, "-V", "--version", message="modelint %(version)s")
-def cli() -> None:
-    """Find where a machine-learning program's predictions depend on the batch, the run mode or chance."""
 
 
 @cli.command()
@@ -66,7 +32,7 @@ def cli() -> None:
 @click.option("--output-format", type=click.Choice(FORMATS), help="How to show findings.  [full]")
 @click.option("--output-file", "-o", metavar="FILE", help="Write the report to a file.")
 @click.option("--statistics", is_flag=True, help="Show counts by rule instead of findings.")
-@_color
+@color_option
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out paths, by patterns as in .gitignore.")
 @click.option("--force-exclude", is_flag=True, help="Leave out excluded files even if they are named.")
 @click.option("--stdin-filename", metavar="PATH", help="The name of what is read from -.")
@@ -102,54 +68,6 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
     output_format = options["output_format"] or run.lookup.for_directory(os.getcwd()).output_format
     _show(report, catalogue, output_format, options)
     return 0 if options["exit_zero"] and report.exit_code == 1 else report.exit_code
-
-
-@cli.command()
-@click.option("--output-format", type=click.Choice(("text", "json")), default="text", help="How to show them.")
-@_color
-def rules(output_format: str, color: str) -> int:
-    """List all rules."""
-    from modelint.render import rules as listing
-    from modelint.rule import discover
-    from modelint.selection import Catalogue
-    from modelint.workspace import output
-
-    entries = Catalogue(discover()).entries
-    as_json = output_format == "json"
-    output.write(listing.as_json(entries) if as_json else listing.as_text(entries, output.terminal(color)))
-    return 0
-
-
-@cli.command()
-@click.argument("rule")
-@_color
-def explain(rule: str, color: str) -> int:
-    """Say what a rule finds, why it matters, and what to do."""
-    from modelint.render import rules as listing
-    from modelint.rule import discover
-    from modelint.selection import Catalogue
-    from modelint.workspace import output
-
-    entries = {entry.name: entry for entry in Catalogue(discover()).entries}
-    if rule not in entries:
-        raise UserError(f"there is no rule {rule!r}{did_you_mean(rule, entries)}")
-    page = listing.page(entries[rule])
-    terminal = output.terminal(color)
-    output.write(_typeset(page, terminal) if terminal.colour or sys.stdout.isatty() else page)
-    return 0
-
-
-def _typeset(markdown: str, terminal: Terminal) -> str:
-    """Markdown as a terminal shows it."""
-    from rich.console import Console
-    from rich.markdown import Markdown
-
-    width = min(terminal.columns, 100)
-    colour = terminal.colour
-    console = Console(width=width, force_terminal=colour, no_color=not colour, color_system="standard")
-    with console.capture() as capture:
-        console.print(Markdown(markdown))
-    return capture.get()
 
 
 def _overrides(options: dict[str, Any], catalogue: Catalogue) -> Overrides:
@@ -255,44 +173,3 @@ def _describe(run: Run, report: Report) -> None:
         versions = ", ".join(version.value for version in in_play.versions)
         source = "declared" if in_play.known else "nothing is declared"
         complain(f"versions in {directory}: {versions} ({source})")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code. Whatever a user can act on is said in a sentence on standard error."""
-    try:
-        return cli.main(arguments, prog_name="modelint", standalone_mode=False) or 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
-        return 0
-    except (UserError, RuleError) as error:
-        _complain(str(error))
-    except click.ClickException as error:
-        _complain(_sentence(error))
-    except (click.Abort, KeyboardInterrupt):
-        _complain("interrupted")
-        return INTERRUPTED
-    except BrokenPipeError:
-        from modelint.workspace.output import leave_pipe
-
-        leave_pipe()
-    return FAILED
-
-
-def _complain(text: str) -> None:
-    from modelint.workspace.output import complain
-
-    complain(f"modelint: {text}")
-
-
-def _sentence(error: click.ClickException) -> str:
-    """What click has to say, as modelint says it, with the nearest name."""
-    if isinstance(error, click.NoSuchOption):
-        known = [name for parameter in error.ctx.command.params for name in parameter.opts] if error.ctx else []
-        return f"there is no option {error.option_name!r}{did_you_mean(error.option_name, known)}"
-    if isinstance(error, click.BadParameter) and error.param and isinstance(error.param.type, click.Choice):
-        given = error.message.split("'")[1] if "'" in error.message else ""
-        choices = [str(choice) for choice in error.param.type.choices]
-        allowed = f"{', '.join(choices[:-1])} or {choices[-1]}"
-        return f"{error.param.opts[0]}: {given!r} is not {allowed}{did_you_mean(given, choices)}"
-    message = error.format_message().rstrip(".")
-    return message[:1].lower() + message[1:]
