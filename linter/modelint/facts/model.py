@@ -36,6 +36,10 @@ Setting = Constant | tuple["Setting", ...] | Unknown
 """A configuration value as far as it is known: a constant, a tuple of settings, or ``UNKNOWN``."""
 
 
+Shape = tuple[int | str | None, ...]
+"""The sizes of a tensor's axes: a number, a symbol that stands for one number, or None for any."""
+
+
 class KerasVersion(enum.Enum):
     """Ranges of Keras versions that resolve the run mode alike (``docs/semantics`` has the measurements).
 
@@ -110,6 +114,7 @@ class Layer:
     custom: bool = False  # a user's own class, whose forward pass was read
     opaque: bool = False  # nothing is known about it
     identity: int = 0  # equal for several calls of one layer object
+    shape: Shape | None = None  # of its (first) output, as far as known
 
     @property
     def is_batchnorm(self) -> bool:
@@ -118,6 +123,15 @@ class Layer:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name!r}" if self.name else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of a model: its name, where it has one, and what is known of its shape and type."""
+
+    shape: Shape | None = None
+    name: str | None = None
+    dtype: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +150,8 @@ class Model:
     opaque: bool = False
     name: str | None = None
     identity: int = 0
-    inputs: tuple[Setting, ...] = ()  # input shapes with the batch axis first, as far as known
+    inputs: tuple[Port, ...] = ()  # as far as known; the batch is the first axis
+    outputs: tuple[Port, ...] = ()
 
     @cached_property
     def graph(self) -> networkx.MultiDiGraph[int]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from modelint.documents import Site
-from modelint.facts import KerasVersion, Layer, Mode, Model, Passing, Traits
+from modelint.facts import KerasVersion, Layer, Mode, Model, Passing, Port, Traits
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.events import TrainableEvent
 from modelint.frameworks.graph import GraphNode, Part
@@ -171,11 +171,7 @@ class Trees:
 
     def _model(self, value: Value, tree: Tree) -> Model:
         layers = tuple(leaf.layer for leaf in tree.leaves() if leaf.layer is not None)
-        inputs = (
-            tuple(node.shape for node in value.inputs if node.shape is not None)
-            if isinstance(value, Functional)
-            else ()
-        )
+        inputs = value.inputs if isinstance(value, Functional) else ()
         return Model(
             kind=kind_of(value),
             framework="keras",
@@ -185,7 +181,7 @@ class Trees:
             opaque=any(node.opaque for node in tree.all()),
             name=getattr(value, "name", None),
             identity=getattr(value, "identity", id(value)),
-            inputs=tuple(tuple(shape) for shape in inputs),
+            inputs=tuple(Port(node.shape) for node in inputs),
         )
 
     def _edges(self, value: Value, tree: Tree, layers: tuple[Layer, ...]) -> tuple[tuple[int, int], ...]:
