@@ -20,7 +20,7 @@ RULES = Catalogue(
         Rule("pack.batch.tiny_batch", severity=Severity.NOTE, since="0.1"),
     )
 )
-COMMENTS = {"unknown-ignore", "unused-ignore"}
+OWN = {"unexamined", "unknown-ignore", "unused-ignore"}
 
 
 def lookup(overrides: Overrides | None = None, **options: object) -> Lookup:
@@ -48,7 +48,7 @@ def enabled(overrides: Overrides | None = None, name: str = "a.py") -> set[str]:
     found = lookup(overrides)
     policy = found.policy(name)
     assert not found.mistakes
-    return set(policy.enabled) - COMMENTS
+    return set(policy.enabled) - OWN
 
 
 def test_without_a_file_the_defaults_hold(project: Project) -> None:

@@ -10,12 +10,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from modelint.artifacts.model_file import ModelFile
+from modelint.artifacts.served import program_of
 from modelint.documents import Script, Unreadable
-from modelint.facts import Program
+from modelint.facts import Program, Settings
 from modelint.finding import Confidence, Evidence, Finding, Place, Severity
 from modelint.rule import Check, Rule
-from modelint.selection import INTERNAL, UNREADABLE
+from modelint.selection import INTERNAL, UNEXAMINED, UNREADABLE
 from modelint.suppress import UNUSED, Ignore, Suppressions
+from modelint.wording import enumeration
 
 SILENCED_BY: Final[Mapping[str, frozenset[str]]] = {
     "missing-training-false": frozenset({"train-mode-at-inference"}),
@@ -56,6 +59,26 @@ def examine(path: str, document: Script | Unreadable, analysis: Analysis, rules:
     except Exception as error:
         return (_internal_error(path, "the analysis", error),)
     return tuple(finding for rule in rules for finding in _run(rule, program))
+
+
+def examine_model(document: ModelFile | Unreadable, settings: Settings, rules: Sequence[Rule]) -> tuple[Finding, ...]:
+    """All that the rules find in a model file, and what of it could not be examined."""
+    if isinstance(document, Unreadable):
+        return (unreadable(document),)
+    try:
+        program = program_of(document, settings)
+    except Exception as error:
+        return (_internal_error(document.path, "the analysis", error),)
+    found = tuple(finding for rule in rules for finding in _run(rule, program))
+    return (*found, *_unexamined(document))
+
+
+def _unexamined(document: ModelFile) -> Iterator[Finding]:
+    """What a model file holds besides what was examined."""
+    parts = document.unexamined or (() if document.entries else ("the file holds nothing that can be run",))
+    if parts:
+        message = f"not examined: {enumeration(parts)}; nothing is known of what it does to a prediction"
+        yield Finding(UNEXAMINED, Severity.NOTE, Confidence.HIGH, Place(document.path), message)
 
 
 def _run(rule: Rule, program: Program) -> Iterator[Finding]:

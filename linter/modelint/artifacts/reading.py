@@ -37,6 +37,8 @@ def read_model(files: ModelFiles) -> ModelFile | Unreadable:
         return reader.read(files, Budget())
     except MalformedError as error:
         return Unreadable(files.path, str(error))
+    except OSError as error:
+        return Unreadable(files.path, f"the file cannot be opened: {error.strerror or error}")
     except (MemoryError, RecursionError):
         return Unreadable(files.path, "the file is nested too deeply or too large to examine")
     except Exception as error:  # a damaged file can surprise a reader in any way

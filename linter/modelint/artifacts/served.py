@@ -7,6 +7,7 @@ is served, and several calls of one layer, are one fact.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from modelint.artifacts.model_file import Effect, EffectKind, Entry, ModelFile
 from modelint.facts import (
@@ -28,7 +29,9 @@ from modelint.finding import Place
 
 
 def program_of(file: ModelFile, settings: Settings) -> Program:
-    """All facts of a model file. It trains nothing: it is only served."""
+    """All facts of a model file. It trains nothing: it is only served. The version that wrote it is the one in play."""
+    if file.keras_version is not None:
+        settings = replace(settings, versions=(file.keras_version,), versions_known=True)
     facts = tuple(fact for entry in file.entries for fact in _facts(file, entry, settings))
     return Program(file.path, facts, settings)
 

@@ -1,8 +1,9 @@
 """From the paths of the command line to the files that are examined.
 
-Files that are named are always examined (unless ``force_exclude``). Directories are walked for ``*.py``, in the order
-of their names, without what ``.gitignore`` or ``exclude`` leaves out and without virtual environments. Links to
-directories are not followed, so no loop is walked; a link to a file is examined once, under the first of its names.
+Files that are named are always examined (unless ``force_exclude``). Directories are walked for ``*.py`` and model
+files, in the order of their names, without what ``.gitignore`` or ``exclude`` leaves out and without virtual
+environments. Links to directories are not followed, so no loop is walked; a link to a file is examined once, under the
+first of its names.
 """
 
 from __future__ import annotations
@@ -15,20 +16,26 @@ import attrs
 
 from modelint.documents import Unreadable
 from modelint.workspace.lookup import Lookup
+from modelint.workspace.model_files import SUFFIXES as MODELS
+from modelint.workspace.model_files import is_model, is_saved_model
 from modelint.workspace.names import name_of, project_directories
 from modelint.workspace.patterns import Patterns
 
-SUFFIXES = (".py",)
+SCRIPTS = (".py",)
+SUFFIXES = (*SCRIPTS, *MODELS)
 
 
 @attrs.frozen
 class Discovered:
-    """``files`` are the names of what is to be examined, ``unreadable`` what cannot even be looked at.
+    """``files`` are the names of scripts, ``models`` of model files and directories that are to be examined.
 
-    ``excluded`` are named files that were left out, ``missing`` paths that do not exist, ``scanned`` the directories.
+    ``named`` are the models that were named rather than met; ``unreadable`` is what cannot even be looked at,
+    ``excluded`` named files that were left out, ``missing`` paths that do not exist, ``scanned`` the directories.
     """
 
     files: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    named: frozenset[str] = frozenset()
     unreadable: tuple[Unreadable, ...] = ()
     excluded: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
@@ -86,10 +93,13 @@ def discover(
     excluded: list[str] = []
     missing: list[str] = []
     scanned: list[str] = []
+    named: set[str] = set()
     for given in dict.fromkeys(os.path.abspath(path) for path in paths):
         name = name_of(given)
         left_out = force_exclude and exclusion.configured(given)
-        if os.path.isdir(given) and name not in known:
+        if name not in known and not left_out and is_model(given):
+            named.add(name)
+        elif os.path.isdir(given) and name not in known:
             scanned.append(name)
             if not left_out:
                 walk.under(given)
@@ -101,7 +111,13 @@ def discover(
             walk.files.add(name)
     walk.follow_links()
     return Discovered(
-        tuple(sorted(walk.files)), tuple(walk.unreadable), tuple(excluded), tuple(missing), tuple(scanned)
+        files=tuple(sorted(name for name in walk.files if not name.endswith(MODELS))),
+        models=tuple(sorted({*named, *walk.saved_models, *(name for name in walk.files if name.endswith(MODELS))})),
+        named=frozenset(named),
+        unreadable=tuple(walk.unreadable),
+        excluded=tuple(excluded),
+        missing=tuple(missing),
+        scanned=tuple(scanned),
     )
 
 
@@ -111,6 +127,7 @@ class _Walk:
 
     exclusion: Exclusion
     files: set[str] = attrs.field(factory=set)
+    saved_models: set[str] = attrs.field(factory=set)
     unreadable: list[Unreadable] = attrs.field(factory=list)
     _links: list[str] = attrs.field(factory=list)
 
@@ -129,6 +146,8 @@ class _Walk:
                     continue
                 if not is_directory:
                     self._meet(entry)
+                elif is_saved_model(entry.path):
+                    self.saved_models.add(name_of(entry.path))
                 elif not os.path.exists(os.path.join(entry.path, "pyvenv.cfg")):
                     below.append(entry.path)
             waiting.extend(reversed(below))

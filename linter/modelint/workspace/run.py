@@ -12,8 +12,9 @@ from types import TracebackType
 
 import attrs
 
-from modelint.documents import Script
-from modelint.engine import Analysis, Policy, examine, settle, unreadable
+from modelint.artifacts.reading import read_model
+from modelint.documents import Script, Unreadable
+from modelint.engine import Analysis, Policy, examine, examine_model, settle, unreadable
 from modelint.facts import Settings
 from modelint.finding import Confidence, Finding
 from modelint.rule import Rule
@@ -22,6 +23,7 @@ from modelint.suppress import Suppressions, read_suppressions
 from modelint.workspace.configuration import Configuration, ConfigurationError
 from modelint.workspace.discovery import Discovered, Exclusion, discover
 from modelint.workspace.lookup import Lookup, Overrides
+from modelint.workspace.model_files import OpenedModel, holds_model
 from modelint.workspace.names import name_of
 from modelint.workspace.relevance import Relevance
 from modelint.workspace.sources import FileSources
@@ -104,6 +106,7 @@ class Run:
     _versions: dict[tuple[str, str], InPlay] = attrs.field(init=False, factory=dict)
     _suppressions: dict[str, Suppressions] = attrs.field(init=False, factory=dict)
     _asked_for: frozenset[str] = attrs.field(init=False, default=frozenset())
+    _models: frozenset[str] = attrs.field(init=False, default=frozenset())
 
     def __attrs_post_init__(self) -> None:
         request = self.request
@@ -119,12 +122,15 @@ class Run:
             NothingToExamineError: there is no such file, or none in the directories.
         """
         discovered = self._discover()
-        self._asked_for = frozenset(discovered.files)
+        self._models = frozenset(discovered.models)
+        self._asked_for = frozenset(discovered.files) | self._models
         found, readable, analysed = self._examine_all(discovered.files, progress)
+        models = self._examine_models(discovered)
+        found += [finding for findings in models.values() for finding in findings]
         found += [unreadable(document) for document in discovered.unreadable]
         settled = settle(found, readable, self._policy, self._suppressions_of, self.catalogue.categories)
         shown = tuple(finding for finding in settled if self._is_shown(finding))
-        examined = (*discovered.files, *(document.path for document in discovered.unreadable))
+        examined = (*discovered.files, *models, *(document.path for document in discovered.unreadable))
         configurations = {self.lookup.for_file(name).path for name in discovered.files}
         return Report(
             findings=shown,
@@ -159,16 +165,18 @@ class Run:
         discovered = discover(
             self.request.paths, self.exclusion, force_exclude=self.request.force_exclude, known=self.sources.overlay
         )
-        for name in discovered.files:
+        for name in (*discovered.files, *discovered.models):
             self.lookup.for_file(name)
         if self.lookup.mistakes:
             raise ConfigurationError(self.lookup.mistakes)
         if discovered.missing:
             there = "there is no such file or directory"
             raise NothingToExamineError("; ".join(f"{name}: {there}" for name in discovered.missing))
-        if not (discovered.files or discovered.unreadable or discovered.excluded):
+        if not (discovered.files or discovered.models or discovered.unreadable or discovered.excluded):
             where = ", ".join(discovered.scanned)
-            raise NothingToExamineError(f"no Python file found under {where} (after exclude and .gitignore)")
+            raise NothingToExamineError(
+                f"no Python file and no model found under {where} (after exclude and .gitignore)"
+            )
         return discovered
 
     def _examine_all(self, files: Sequence[str], progress: Progress) -> tuple[list[Finding], list[str], int]:
@@ -201,6 +209,18 @@ class Run:
         progress(len(files), len(files))
         return found, readable, analysed
 
+    def _examine_models(self, discovered: Discovered) -> dict[str, tuple[Finding, ...]]:
+        """The raw findings by model file, without the files met in a scan that are no models after all."""
+        found: dict[str, tuple[Finding, ...]] = {}
+        for name in discovered.models:
+            with OpenedModel(name) as model:
+                if name not in discovered.named and not holds_model(name):
+                    continue
+                document = read_model(model)
+            if name in discovered.named or isinstance(document, Unreadable) or document.entries:
+                found[name] = examine_model(document, self.settings(name), self._rules(name))
+        return found
+
     def _rules(self, name: str) -> tuple[Rule, ...]:
         """The rules that are enabled for a root file."""
         enabled = self.lookup.policy(name).enabled
@@ -213,7 +233,7 @@ class Run:
 
     def _suppressions_of(self, name: str) -> Suppressions:
         if name not in self._suppressions:
-            data = self.sources.data(name)
+            data = b"" if name in self._models else self.sources.data(name)
             marked = isinstance(data, bytes) and b"modelint" in data
             read = read_suppressions(name, self.sources.text(name)) if marked else Suppressions(name)
             self._suppressions[name] = read
