@@ -86,8 +86,8 @@ def test_exit_zero_forgives_findings_but_not_failures(project: Project) -> None:
          "warning or error; did you mean 'error'?")),
         (("check", "--severity", "mdoe=error"), "--severity: unknown rule 'mdoe'; did you mean 'mode'?"),
         (("check", "--fail-on", "warn"), "--fail-on: 'warn' is not note, warning or error; did you mean 'warning'?"),
-        (("check", "--output-format", "jsn"), ("--output-format: 'jsn' is not full, concise or json; "
-         "did you mean 'json'?")),
+        (("check", "--output-format", "jsn"), ("--output-format: 'jsn' is not full, concise, json, json-lines, github, "
+         "gitlab, azure, sarif, rdjson, junit or markdown; did you mean 'json'?")),
         (("check", "--config", "none.toml"), "--config: there is no file 'none.toml'"),
         (("check", "--config", "a.py", "--isolated"), "--config and --isolated exclude each other"),
         (("check", "--stdin-filename", "x.py"), ("--stdin-filename names what is read from the path -, which is not "

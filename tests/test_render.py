@@ -14,6 +14,7 @@ from modelint import Confidence, Edit, Evidence, Finding, Fix, Place, Safety, Se
 from modelint.render import concise, full
 from modelint.render import json as json_format
 from modelint.render.fingerprint import fingerprints
+from modelint.render.results import Lines, Results
 from modelint.render.summary import statistics, statistics_json, summary
 from modelint.render.terminal import PLAIN, Terminal, width
 
@@ -116,7 +117,12 @@ def finding(span: Span | None = Span(9, 27, 9, 35), path: str = "train.py", **ch
 def shown(*findings: Finding, source: str | None = None, columns: int = 120) -> str:
     """The full format, of the example files or of one source."""
     of_file = lines if source is None else (lambda path: re.split("\n", source))
-    return full.render(findings, of_file, Terminal(columns=columns))
+    return full.render(Results(findings, of_file), Terminal(columns=columns))
+
+
+def results(*findings: Finding, of: Lines = lines) -> Results:
+    """A run with these findings in the example files."""
+    return Results(findings, of)
 
 
 def test_the_full_format_shows_the_finding_its_reasons_where_they_are_and_what_to_do() -> None:
@@ -211,9 +217,9 @@ def test_a_finding_that_is_not_sure_says_so() -> None:
 
 
 def test_a_finding_whose_file_is_gone_is_still_shown() -> None:
-    text = full.render([finding(path="gone.py", because=())], lambda path: (), PLAIN)
+    text = full.render(results(finding(path="gone.py", because=()), of=lambda path: ()), PLAIN)
     assert "--> gone.py:9:27" in text
-    past_the_end = full.render([finding(Span(99, 1, 99, 5), because=())], lines, PLAIN)
+    past_the_end = full.render(results(finding(Span(99, 1, 99, 5), because=())), PLAIN)
     assert "--> train.py:99:1" in past_the_end
 
 
@@ -239,12 +245,12 @@ def test_nothing_in_a_source_a_name_or_a_message_acts_on_the_terminal() -> None:
     hostile = "\x1b[2J\x07\r\x9b31m\u202e\u2028\udcff"
     bad = finding(Span(1, 1, 1, 2), f"a{hostile}\n.py", message=f"x{hostile}; y{hostile}", because=())
     for text in (
-        full.render([bad], lambda path: [f"x = '{hostile}'"], PLAIN),
-        concise.render([bad], lines, PLAIN),
-        json_format.render([bad], lines, PLAIN),
+        full.render(results(bad, of=lambda path: [f"x = '{hostile}'"]), PLAIN),
+        concise.render(results(bad), PLAIN),
+        json_format.render(results(bad), PLAIN),
     ):
         assert not set(text) & {"\x1b", "\x07", "\r", "\x9b", "\u202e", "\u2028", "\udcff"}
-    assert concise.render([bad], lines, PLAIN).count("\n") == 1
+    assert concise.render(results(bad), PLAIN).count("\n") == 1
 
 
 @given(st.text(max_size=30), st.integers(1, 40), st.integers(0, 30))
@@ -256,7 +262,7 @@ def test_any_line_can_be_shown_with_any_mark_in_it(line: str, column: int, lengt
 
 
 def test_the_concise_format_is_a_line_in_the_form_of_a_compiler() -> None:
-    assert concise.render([finding(rule="a-rule"), finding(None, rule="a-rule")], lines, PLAIN) == snapshot("""\
+    assert concise.render(results(finding(rule="a-rule"), finding(None, rule="a-rule")), PLAIN) == snapshot("""\
 train.py:9:27: error: the training step runs the model in inference mode; pass training=True [a-rule]
 train.py: error: the training step runs the model in inference mode; pass training=True [a-rule]
 """)
@@ -264,7 +270,7 @@ train.py: error: the training step runs the model in inference mode; pass traini
 
 def test_the_json_has_all_that_is_known_and_keeps_to_its_schema() -> None:
     fix = Fix("pass training=True", Safety.UNSAFE, (Edit(Span(9, 34, 9, 34), ", training=True"),))
-    text = json_format.render([finding(fix=fix), finding(None, because=())], lines, PLAIN)
+    text = json_format.render(results(finding(fix=fix), finding(None, because=())), PLAIN)
     objects = json.loads(text)
     jsonschema.validate(objects, SCHEMA)
     assert objects[0] == snapshot(
@@ -291,27 +297,28 @@ def test_the_json_has_all_that_is_known_and_keeps_to_its_schema() -> None:
                 "edits": [{"line": 9, "column": 34, "end_line": 9, "end_column": 34, "text": ", training=True"}],
             },
             "confirmation": None,
-            "fingerprint": "683a407fd372c3a0:1",
+            "fingerprint": "718b46eef7cd1825:1",
         }
     )
     assert objects[1]["line"] is None
 
 
 def test_no_findings_are_an_empty_array() -> None:
-    assert json_format.render([], lines, PLAIN) == "[]\n"
+    assert json_format.render(results(), PLAIN) == "[]\n"
 
 
 def test_a_fingerprint_survives_a_move_and_a_change_of_whitespace_but_not_of_the_code() -> None:
     def of(source: str, line: int) -> str:
-        (mark,) = fingerprints([finding(Span(line, 1, line, 5))], lambda path: source.splitlines())
+        (mark,) = fingerprints(results(finding(Span(line, 1, line, 5)), of=lambda path: source.splitlines()))
         return mark
 
     assert of("model(x)\n", 1) == of("\n\nif a:\n    model( x )\n", 4)
+    assert of("model(x)\n", 1) == of("model(x)  # type: ignore\n", 1)
     assert of("model(x)\n", 1) != of("model(y)\n", 1)
 
 
 def test_equal_statements_have_different_fingerprints() -> None:
-    marks = fingerprints([finding(Span(n, 1, n, 5)) for n in (1, 2, 3)], lambda path: ["model(x)"] * 3)
+    marks = fingerprints(results(*(finding(Span(n, 1, n, 5)) for n in (1, 2, 3)), of=lambda path: ["model(x)"] * 3))
     assert len(set(marks)) == 3
     assert [mark.rpartition(":")[2] for mark in marks] == ["1", "2", "3"]
 
@@ -339,6 +346,6 @@ def test_statistics_are_ordered_by_count() -> None:
 
 
 def test_colour_adds_nothing_but_escape_sequences() -> None:
-    coloured = full.render([finding()], lines, Terminal(colour=True))
+    coloured = full.render(results(finding()), Terminal(colour=True))
     assert coloured != shown(finding())
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == shown(finding())

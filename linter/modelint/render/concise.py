@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from modelint.finding import Finding
-from modelint.render.full import Lines, location
+from modelint.render.full import location
+from modelint.render.results import Results
 from modelint.render.terminal import SEVERITY_STYLES, Style, Terminal, printable
 
 
-def render(findings: Sequence[Finding], lines: Lines, terminal: Terminal) -> str:
+def render(results: Results, terminal: Terminal) -> str:
     """``path:line:column: severity: message [rule]``."""
     return "".join(
         f"{terminal.paint(location(finding.place), Style.STRONG)}: "
         f"{terminal.paint(finding.severity.value, SEVERITY_STYLES[finding.severity])}: "
         f"{printable(finding.message)} {terminal.paint(f'[{finding.rule}]', Style.FAINT)}\n"
-        for finding in findings
+        for finding in results.findings
     )

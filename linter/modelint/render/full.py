@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from modelint.finding import Confidence, Evidence, Finding, Place
 from modelint.render.excerpt import Label, excerpt
+from modelint.render.results import Lines, Results
 from modelint.render.terminal import SEVERITY_STYLES, Style, Terminal, printable
-
-Lines = Callable[[str], Sequence[str]]
 
 MOST_REASONS = 8
 """Reasons that are shown of a chain; the JSON has them all."""
 
 
-def render(findings: Sequence[Finding], lines: Lines, terminal: Terminal) -> str:
+def render(results: Results, terminal: Terminal) -> str:
     """All findings, parted by blank lines."""
-    return "".join("\n".join(_finding(finding, lines, terminal)) + "\n\n" for finding in findings)
+    return "".join(described(finding, results.lines, terminal) + "\n" for finding in results.findings)
+
+
+def described(finding: Finding, lines: Lines, terminal: Terminal) -> str:
+    """One finding."""
+    return "\n".join(_finding(finding, lines, terminal)) + "\n"
 
 
 def location(place: Place) -> str:

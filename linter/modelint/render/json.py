@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 from modelint.finding import Evidence, Finding, Fix, Span
 from modelint.render.fingerprint import fingerprints
-from modelint.render.full import Lines
+from modelint.render.results import Results
 from modelint.render.terminal import Terminal
 
 
-def render(findings: Sequence[Finding], lines: Lines, terminal: Terminal) -> str:
+def render(results: Results, terminal: Terminal) -> str:
     """The array; ASCII only, whatever the file names hold."""
-    marks = fingerprints(findings, lines)
-    objects = [_finding(finding, mark) for finding, mark in zip(findings, marks, strict=True)]
-    return json.dumps(objects, indent=2) + "\n"
+    return json.dumps(objects(results), indent=2) + "\n"
+
+
+def objects(results: Results) -> list[dict[str, object]]:
+    """One object per finding."""
+    marks = fingerprints(results)
+    return [_finding(finding, mark) for finding, mark in zip(results.findings, marks, strict=True)]
 
 
 def _finding(finding: Finding, fingerprint: str) -> dict[str, object]:

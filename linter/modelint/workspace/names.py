@@ -39,3 +39,10 @@ def project_directories(directory: str) -> tuple[str, ...]:
             return above[: index + 1]
     here = os.getcwd()
     return above[: above.index(here) + 1] if here in above else above[:1]
+
+
+def directory_in_repository() -> str:
+    """The working directory as seen from the root of its repository; empty at the root, or without a repository."""
+    here = os.getcwd()
+    relative = os.path.relpath(here, project_directories(here)[-1])
+    return "" if relative == "." else relative.replace(os.sep, "/")
