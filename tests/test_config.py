@@ -151,8 +151,10 @@ def test_all_mistakes_are_reported_at_once_with_their_keys_and_the_nearest_names
             "ignore: must be a list of strings, not 'mode'",
             "fail-on: must be note, warning or error, not 'warn'; did you mean 'warning'?",
             "pedantic: must be true or false, not 'yes'",
-            "output-format: must be full, concise, json, json-lines, github, gitlab, azure, sarif, rdjson, junit or "
-            "markdown, not 'fulll'; did you mean 'full'?",
+            (
+                "output-format: must be full, concise, json, json-lines, github, gitlab, azure, sarif, rdjson, "
+                "junit or markdown, not 'fulll'; did you mean 'full'?"
+            ),
             "tiny-batch: must be a whole number above 0, not 0",
             "exclude: '!' is not a pattern: Invalid git pattern: '!'",
             "frameworks.kears: there is no such key; did you mean 'keras'?",

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from modelint.cli.group import cli, color_option
+from modelint.cli.narrowing import narrowing, prepared
 from modelint.cli.options import catalogue_of_rules, overrides_of, reading, report_of, request_of, selecting
 from modelint.cli.showing import describe, further_outputs, show
 from modelint.render import FORMATS
@@ -16,6 +17,7 @@ from modelint.render import FORMATS
 @cli.command()
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
 @selecting
+@narrowing
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
 @click.option("--output-format", type=click.Choice(tuple(FORMATS)), help="How to show findings.  [full]")
 @click.option("--output-file", "-o", metavar="FILE", help="Write the report to a file.")
@@ -36,10 +38,11 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
 
     further_outputs(options["output"])
     catalogue = catalogue_of_rules()
-    run = Run(request_of(paths, options, overrides_of(options, catalogue)), catalogue)
-    report = report_of(run, quiet=options["quiet"])
+    narrow = prepared(options)
+    run = Run(narrow.request(request_of(paths, options, overrides_of(options, catalogue))), catalogue)
+    report, hidden = narrow.report(report_of(run, quiet=options["quiet"]), run.request)
     if options["verbose"]:
         describe(run, report)
     output_format = options["output_format"] or run.lookup.for_directory(os.getcwd()).output_format
-    show(report, catalogue, output_format, options)
+    show(report, catalogue, output_format, options, hidden)
     return 0 if options["exit_zero"] and report.exit_code == 1 else report.exit_code

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from modelint.cli.group import UserError
@@ -31,8 +31,13 @@ def further_outputs(values: tuple[str, ...]) -> Mapping[str, str]:
     return outputs
 
 
-def show(report: Report, catalogue: Catalogue, output_format: str, options: Mapping[str, Any]) -> None:
-    """Write the report to standard output or to a file, after text the summary; and to all further files."""
+def show(
+    report: Report, catalogue: Catalogue, output_format: str, options: Mapping[str, Any], hidden: Sequence[str] = ()
+) -> None:
+    """Write the report to standard output or to a file, after text the summary; and to all further files.
+
+    ``hidden`` says what was found and is not in the report.
+    """
     from modelint.render.summary import summary
     from modelint.workspace import output
 
@@ -46,7 +51,7 @@ def show(report: Report, catalogue: Catalogue, output_format: str, options: Mapp
     else:
         output.write(_rendered(results, output_format, statistics=options["statistics"], terminal=terminal))
     if not options["quiet"] and output_format in FOR_PEOPLE:
-        output.write(summary(report.findings, len(report.examined), report.unsure, terminal))
+        output.write(summary(report.findings, len(report.examined), report.unsure, terminal, hidden))
 
 
 def describe(run: Run, report: Report) -> None:

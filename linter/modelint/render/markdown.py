@@ -55,7 +55,7 @@ def _finding(finding: Finding, results: Results) -> Iterator[str]:
     """What is wrong, where, and what to do; and, folded, how modelint came to it."""
     wrong, advice = divided(finding)
     unsure = "" if finding.confidence.value == "high" else f" ({finding.confidence.value} confidence)"
-    yield f"{_SIGNS[finding.severity]} **{_escaped(wrong)}**{unsure} <br>"
+    yield f"{_SIGNS[finding.severity]} **{finding.severity.value}: {_escaped(wrong)}**{unsure} <br>"
     yield f"{_code(location(results.hosted(finding.place)))} · {_code(finding.rule)}"
     if advice:
         yield f"<br> **help:** {_escaped(advice)}"

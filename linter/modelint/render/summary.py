@@ -11,8 +11,10 @@ from modelint.render.terminal import SEVERITY_STYLES, Style, Terminal
 from modelint.selection import UNREADABLE
 
 
-def summary(findings: Sequence[Finding], examined: int, unsure: int, terminal: Terminal) -> str:
-    """What the run comes to, in one or two lines; ``unsure`` counts findings that are not shown."""
+def summary(
+    findings: Sequence[Finding], examined: int, unsure: int, terminal: Terminal, hidden: Sequence[str] = ()
+) -> str:
+    """What the run comes to, in a few lines; ``unsure`` counts findings not shown, ``hidden`` says of others."""
     files = counted(examined, "file")
     if findings:
         found = Counter(finding.severity for finding in findings)
@@ -27,9 +29,9 @@ def summary(findings: Sequence[Finding], examined: int, unsure: int, terminal: T
         done = f"{unreadable:,} of {files} could not be examined" if unreadable else f"{files} examined"
         text = f"{total} ({', '.join(parts)}) in {where}; {done}"
     else:
-        text = f"{terminal.paint('All clear', Style.HELP)}: {files} examined"
-    hidden = f"{counted(unsure, 'finding')} of lower confidence not shown; --pedantic shows them"
-    return f"{text}\n{hidden}\n" if unsure else f"{text}\n"
+        text = f"{terminal.paint('Nothing new' if hidden else 'All clear', Style.HELP)}: {files} examined"
+    doubtful = f"{counted(unsure, 'finding')} of lower confidence not shown; --pedantic shows them"
+    return "".join(f"{line}\n" for line in (text, *hidden, *([doubtful] if unsure else [])))
 
 
 def counted(number: int, noun: str) -> str:

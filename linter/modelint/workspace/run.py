@@ -56,8 +56,9 @@ class Request:
 class Report:
     """What a run found. ``findings`` are shown; ``unsure`` counts those of lower confidence that are not.
 
-    ``examined`` are the files that were asked for, ``analysed`` those of them that have to do with a framework;
-    ``excluded`` the named files that were left out. ``lines`` gives the source lines of a file.
+    ``failing`` are the findings that fail the run. ``examined`` are the files that were asked for, ``analysed`` those
+    of them that have to do with a framework; ``excluded`` the named files that were left out. ``lines`` gives the
+    source lines of a file.
     """
 
     findings: tuple[Finding, ...]
@@ -65,7 +66,7 @@ class Report:
     examined: tuple[str, ...]
     analysed: int
     excluded: tuple[str, ...]
-    failing: bool
+    failing: tuple[Finding, ...]
     configurations: tuple[str, ...]
     lines: Callable[[str], Sequence[str]] = attrs.field(repr=False, eq=False)
 
@@ -77,7 +78,12 @@ class Report:
     @property
     def exit_code(self) -> int:
         """0 clean, 1 findings that fail the run, 2 not all could be examined."""
-        return 2 if self.broken else int(self.failing)
+        return 2 if self.broken else int(bool(self.failing))
+
+    def keeping(self, wanted: Callable[[Finding], bool]) -> Report:
+        """The report with these of its findings only; that something could not be examined is always kept."""
+        kept = dict.fromkeys(f for f in self.findings if f.rule in (UNREADABLE, INTERNAL) or wanted(f))
+        return attrs.evolve(self, findings=tuple(kept), failing=tuple(f for f in self.failing if f in kept))
 
 
 Progress = Callable[[int, int], None]
@@ -138,7 +144,7 @@ class Run:
             examined=examined,
             analysed=analysed,
             excluded=discovered.excluded,
-            failing=any(f.severity >= self.lookup.for_file(f.place.path).fail_on for f in shown),
+            failing=tuple(f for f in shown if f.severity >= self.lookup.for_file(f.place.path).fail_on),
             configurations=tuple(sorted(filter(None, configurations))),
             lines=self.sources.lines,
         )
