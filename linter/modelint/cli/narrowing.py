@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import attrs
 import click
 
 from modelint.cli.group import UserError
@@ -32,19 +32,21 @@ def narrowing(command: Command) -> Command:
     return command
 
 
-@attrs.frozen
+@dataclass(frozen=True, slots=True)
 class Narrowing:
     """What the options ask for. ``overlay`` is what is staged, where the working tree has something else."""
 
     baseline: Baseline | None = None
     baseline_path: str = ""
     changes: Changes | None = None
-    overlay: Mapping[str, bytes] = attrs.field(factory=dict)
+    overlay: Mapping[str, bytes] = field(default_factory=dict)
 
     def request(self, request: Request) -> Request:
         """A request for what is to be examined: what is staged rather than what is there."""
         if not self.overlay:
             return request
+        import attrs
+
         from modelint.workspace.names import name_of
 
         given = [os.path.abspath(path) for path in request.paths]
