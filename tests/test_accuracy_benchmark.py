@@ -12,9 +12,9 @@ import pytest
 BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "accuracy"
 sys.path.insert(0, str(BENCHMARK))
 
-import notebooks  # noqa: E402
 import report  # noqa: E402
 from counting import Reported, Verdict, compare, tally  # noqa: E402
+from notebooks import JoinedCells  # noqa: E402
 from run import examine, locate  # noqa: E402
 from sites import Expectation, LabelFileError, Lines, Site, corresponding_lines, read_label_files  # noqa: E402
 
@@ -210,17 +210,14 @@ NOTEBOOK = json.dumps(
 )
 
 
-def test_a_notebook_becomes_a_script_with_the_lines_of_its_joined_cells() -> None:
-    script = notebooks.script_of(NOTEBOOK)
-    compile(script, "notebook", "exec")
-    assert script.splitlines()[1] == "x = 1"
-    assert script.splitlines()[6] == "y = 2"
-
-
-def test_a_line_of_the_notebooks_own_file_is_found_in_the_script() -> None:
+def test_a_line_in_a_cell_or_in_the_notebooks_file_is_found_in_the_joined_cells() -> None:
     own_line = next(number for number, text in enumerate(NOTEBOOK.splitlines(), 1) if '"x = 1' in text)
-    assert notebooks.script_line(NOTEBOOK, own_line) == 2
-    assert notebooks.script_line(NOTEBOOK, 1) is None
+    joined = JoinedCells.of(NOTEBOOK.encode())
+    assert joined is not None
+    assert joined.line_in_file(own_line) == 2
+    assert joined.line_in_file(1) is None
+    assert joined.line(2, 2) == 2
+    assert joined.line(4, 1) == 7
 
 
 def test_a_missing_checkout_and_a_missing_file_are_named(tmp_path: Path) -> None:
@@ -229,20 +226,12 @@ def test_a_missing_checkout_and_a_missing_file_are_named(tmp_path: Path) -> None
     assert locate(site(3), tmp_path) == "someone+something@0123456789:train.py"
 
 
-def test_sites_in_notebooks_are_skipped_by_name_unless_converted(tmp_path: Path) -> None:
-    from checkouts import Linter
-
-    notebook = site(3, path="a.ipynb")
-    result = examine(Linter(("no-such-command",), (), 1), tmp_path, [notebook], 2, True, False)
-    assert result.skipped_notebooks == [notebook]
-
-
 def test_a_linter_that_cannot_run_is_reported_and_its_sites_are_not_counted(tmp_path: Path) -> None:
     from checkouts import Linter
 
     (tmp_path / "someone+something@0123456789").mkdir()
     (tmp_path / "someone+something@0123456789" / "train.py").write_text("x = 1\n")
-    result = examine(Linter((sys.executable, "-c", "print('oops')"), (), 60), tmp_path, [site(1)], 2, True, False)
+    result = examine(Linter((sys.executable, "-c", "print('oops')"), (), 60), tmp_path, [site(1)], 2, True)
     assert not result.complete
     assert result.outcomes == []
     assert "no JSON: oops" in result.failed["someone+something@0123456789"]

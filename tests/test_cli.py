@@ -96,7 +96,7 @@ def test_exit_zero_forgives_findings_but_not_failures(project: Project) -> None:
         (("check", "--output-file", "no/such/folder/x", "a.py"), ("--output-file: no/such/folder/x: No such file or "
          "directory")),
         (("check", "nope.py", "a.py"), "nope.py: there is no such file or directory"),
-        (("check", "empty"), "no Python file and no model found under empty (after exclude and .gitignore)"),
+        (("check", "empty"), "no Python file, notebook or model found under empty (after exclude and .gitignore)"),
         (("explain", "resued-seed"), "there is no rule 'resued-seed'; did you mean 'reused-seed'?"),
         (("explain",), "missing argument 'RULE'"),
     ],

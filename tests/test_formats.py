@@ -88,9 +88,9 @@ HOSTILE = (
 )  # fmt: skip
 
 
-def lines(path: str) -> list[str]:
+def lines(place: Place) -> list[str]:
     """The source of every Python file."""
-    return SOURCE.splitlines() if path.endswith(".py") else []
+    return SOURCE.splitlines() if place.path.endswith(".py") else []
 
 
 def results(*findings: Finding, directory: str = "") -> Results:

@@ -62,9 +62,12 @@ def test_the_hook_examines_what_is_committed_and_heeds_the_configuration(
     assert "All clear: 1 file examined" in passed.stdout
 
     (project / "bad.py").write_text("x = (\n")
-    git(project, "add", "bad.py")
+    cell = '{"cell_type": "code", "source": ["y = ("]}'
+    (project / "bad.ipynb").write_text(f'{{"cells": [{cell}], "metadata": {{}}, "nbformat": 4, "nbformat_minor": 5}}')
+    git(project, "add", "bad.py", "bad.ipynb")
     failed = try_repo(hook_source, project, cache)
     assert failed.returncode == 1, failed.stdout + failed.stderr
     assert "error[unreadable]" in failed.stdout
     assert "--> bad.py:1:5" in failed.stdout
+    assert "--> bad.ipynb:cell 1:1:5" in failed.stdout
     assert "exit code: 2" in failed.stdout

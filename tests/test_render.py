@@ -62,10 +62,11 @@ SCHEMA = {
                 "type": "array",
                 "items": {
                     "type": "object",
-                    "required": ["path", "line", "column", "message"],
+                    "required": ["path", "cell", "line", "column", "message"],
                     "additionalProperties": False,
                     "properties": {
                         "path": {"type": "string"},
+                        "cell": {"type": ["integer", "null"]},
                         "line": {"type": ["integer", "null"]},
                         "column": {"type": ["integer", "null"]},
                         "message": {"type": "string"},
@@ -81,7 +82,7 @@ SCHEMA = {
                     "safety": {"enum": ["safe", "unsafe"]},
                     "edits": {
                         "type": "array",
-                        "items": {"required": ["line", "column", "end_line", "end_column", "text"]},
+                        "items": {"required": ["cell", "line", "column", "end_line", "end_column", "text"]},
                     },
                 },
             },
@@ -93,9 +94,9 @@ SCHEMA = {
 """The machine-readable format, as it is promised to programs."""
 
 
-def lines(path: str) -> list[str]:
+def lines(place: Place) -> list[str]:
     """The source lines of the example files."""
-    return SOURCES.get(path, "").splitlines()
+    return SOURCES.get(place.path, "").splitlines()
 
 
 def finding(span: Span | None = Span(9, 27, 9, 35), path: str = "train.py", **changes: object) -> Finding:
@@ -116,7 +117,7 @@ def finding(span: Span | None = Span(9, 27, 9, 35), path: str = "train.py", **ch
 
 def shown(*findings: Finding, source: str | None = None, columns: int = 120) -> str:
     """The full format, of the example files or of one source."""
-    of_file = lines if source is None else (lambda path: re.split("\n", source))
+    of_file = lines if source is None else (lambda place: re.split("\n", source))
     return full.render(Results(findings, of_file), Terminal(columns=columns))
 
 
@@ -287,14 +288,16 @@ def test_the_json_has_all_that_is_known_and_keeps_to_its_schema() -> None:
             "end_column": 35,
             "message": "the training step runs the model in inference mode; pass training=True",
             "because": [
-                {"path": "train.py", "line": 5, "column": 9, "message": "the model is made here"},
-                {"path": "model.py", "line": 4, "column": 9, "message": "it contains BatchNormalization"},
-                {"path": "train.py", "line": 8, "column": 10, "message": "the gradient is recorded here"},
+                {"path": "train.py", "cell": None, "line": 5, "column": 9, "message": "the model is made here"},
+                {"path": "model.py", "cell": None, "line": 4, "column": 9, "message": "it contains BatchNormalization"},
+                {"path": "train.py", "cell": None, "line": 8, "column": 10, "message": "the gradient is recorded here"},
             ],
             "fix": {
                 "title": "pass training=True",
                 "safety": "unsafe",
-                "edits": [{"line": 9, "column": 34, "end_line": 9, "end_column": 34, "text": ", training=True"}],
+                "edits": [
+                    {"cell": None, "line": 9, "column": 34, "end_line": 9, "end_column": 34, "text": ", training=True"}
+                ],
             },
             "confirmation": None,
             "fingerprint": "718b46eef7cd1825:1",

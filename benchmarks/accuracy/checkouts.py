@@ -2,20 +2,19 @@
 
 A folder of checkouts holds one folder per repository and commit, named ``<owner>+<name>@<first ten of the commit>``.
 The linter runs as its users run it, through its command line, with the checkout as working directory, so that the
-repository's own imports resolve; nothing is written there. Notebooks are converted into a folder of their own.
+repository's own imports resolve; nothing is written there.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import notebooks
 from counting import Reported
+from notebooks import JoinedCells
 
 _UNEXAMINED = frozenset({"internal-error", "unreadable"})
 
@@ -52,14 +51,19 @@ class Linter:
         except json.JSONDecodeError:
             said = (process.stderr or process.stdout).strip()[-500:]
             raise LinterFailedError(f"exit status {process.returncode}, no JSON: {said}") from None
-        return [_reported(entry) for entry in entries]
+        return [_reported(entry, folder) for entry in entries]
 
 
-def _reported(entry: dict[str, object]) -> Reported:
+def _reported(entry: dict[str, object], folder: Path) -> Reported:
+    """The finding, in a notebook at the lines of its joined cells."""
     line = entry["line"] if isinstance(entry["line"], int) else 0
     end_line = entry["end_line"] if isinstance(entry["end_line"], int) else line
     path = str(entry["path"]).removeprefix("./")
-    return Reported(path, line, max(line, end_line), str(entry["rule"]), str(entry["message"]))
+    cell = entry["cell"] if isinstance(entry["cell"], int) else None
+    if cell is not None:
+        joined = JoinedCells.of((folder / path).read_bytes())
+        line, end_line = (joined.line(cell, line), joined.line(cell, end_line)) if joined else (line, end_line)
+    return Reported(path, line, max(line, end_line), str(entry["rule"]), str(entry["message"]), cell)
 
 
 def folder_of(checkouts: Path, repository: str, commit: str) -> Path:
@@ -67,29 +71,6 @@ def folder_of(checkouts: Path, repository: str, commit: str) -> Path:
     return checkouts / f"{repository.replace('/', '+')}@{commit[:10]}"
 
 
-def converted_findings(linter: Linter, folder: Path, paths: Iterable[str]) -> list[Reported]:
-    """What the linter reports on notebooks, each as one script, at the lines of their joined cells.
-
-    Raises:
-        LinterFailedError: as ``Linter.findings``, or a notebook cannot be read.
-    """
-    with tempfile.TemporaryDirectory() as temporary:
-        names = {}
-        for path in paths:
-            script = Path(temporary, path).with_suffix(".py")
-            script.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                script.write_text(notebooks.script_of((folder / path).read_text(encoding="utf-8")), encoding="utf-8")
-            except (ValueError, OSError) as error:
-                raise LinterFailedError(f"{path}: {error}") from None
-            names[str(script.relative_to(temporary))] = path
-        findings = linter.findings(Path(temporary), list(names))
-    return [
-        Reported(names.get(each.path, each.path), each.line, each.end_line, each.rule, each.message)
-        for each in findings
-    ]
-
-
 def unexamined(findings: Iterable[Reported]) -> list[Reported]:
-    """The findings that say that something was not examined."""
-    return [finding for finding in findings if finding.rule in _UNEXAMINED]
+    """The findings that say that a file was not examined; of a notebook it may be but a cell."""
+    return [finding for finding in findings if finding.rule in _UNEXAMINED and finding.cell is None]

@@ -18,13 +18,14 @@ from sites import Expectation, Site
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A finding as the linter's JSON output states it, lines counted from 1."""
+    """A finding as the linter's JSON output states it, lines counted from 1; in a notebook, over all its cells."""
 
     path: str
     line: int
     end_line: int
     rule: str
     message: str
+    cell: int | None = None
 
 
 class Verdict(enum.Enum):

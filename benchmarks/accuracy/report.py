@@ -24,7 +24,6 @@ class Result:
     """Checkouts or files that are not there, with the sites that therefore could not be examined."""
     failed: dict[str, str] = field(default_factory=dict)
     """Checkouts over which the linter failed, and files it could not examine, with what it said."""
-    skipped_notebooks: list[Site] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -52,8 +51,6 @@ def text(result: Result, show_unlabelled: bool) -> Iterator[str]:
     else:
         counts = Counter(finding.rule for _, finding in result.unlabelled)
         yield from (f"  {count:5}  {rule}" for rule, count in sorted(counts.items()))
-    if result.skipped_notebooks:
-        yield f"\nsites in notebooks, skipped (see --convert-notebooks): {len(result.skipped_notebooks)}"
     for name, sites in result.missing.items():
         yield f"\nmissing: {name} ({len(sites)} sites not examined)"
     for name, why in result.failed.items():
@@ -83,7 +80,6 @@ def as_json(result: Result) -> dict[str, object]:
         "unlabelled": [{"checkout": checkout, **(_json_finding(each) or {})} for checkout, each in result.unlabelled],
         "missing": {name: [site.name for site in sites] for name, sites in result.missing.items()},
         "failed": result.failed,
-        "skipped_notebooks": [site.name for site in result.skipped_notebooks],
     }
 
 

@@ -20,10 +20,10 @@ from itertools import groupby
 from pathlib import Path
 
 import click
-import notebooks
 import report
-from checkouts import Linter, LinterFailedError, converted_findings, folder_of, unexamined
+from checkouts import Linter, LinterFailedError, folder_of, unexamined
 from counting import Reported, compare
+from notebooks import JoinedCells
 from report import Result
 from sites import LabelFileError, Lines, Site, corresponding_lines, in_framework, read_label_files
 
@@ -49,9 +49,6 @@ from sites import LabelFileError, Lines, Site, corresponding_lines, in_framework
 @click.option(
     "--labelled-files-only", is_flag=True, help="Lint the labelled files alone, not the whole checkout; faster."
 )
-@click.option(
-    "--convert-notebooks", is_flag=True, help="Lint each notebook as one script instead of skipping its sites."
-)
 @click.option("--option", "options", multiple=True, help="A further option for `modelint check`; repeatable.")
 @click.option("--show-unlabelled", is_flag=True, help="List the findings in labelled files that meet no site.")
 @click.option("--jobs", default=1, show_default=True, help="How many checkouts are linted at once.")
@@ -67,7 +64,6 @@ def main(
     confidences: tuple[str, ...],
     pedantic: bool,
     labelled_files_only: bool,
-    convert_notebooks: bool,
     options: tuple[str, ...],
     show_unlabelled: bool,
     jobs: int,
@@ -94,8 +90,7 @@ def main(
     groups = [list(group) for _, group in groupby(sorted(sites, key=commit), key=commit)]
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         futures = [
-            pool.submit(examine, linter, checkouts, group, tolerance, not labelled_files_only, convert_notebooks)
-            for group in groups
+            pool.submit(examine, linter, checkouts, group, tolerance, not labelled_files_only) for group in groups
         ]
         for future in futures:
             merge(result, future.result())
@@ -106,36 +101,28 @@ def main(
     sys.exit(0 if result.complete else 1)
 
 
-def examine(
-    linter: Linter, checkouts: Path, sites: Sequence[Site], tolerance: int, whole: bool, convert_notebooks: bool
-) -> Result:
+def examine(linter: Linter, checkouts: Path, sites: Sequence[Site], tolerance: int, whole: bool) -> Result:
     """Lint one checkout, that of all ``sites``, and compare."""
     result = Result()
     folder = folder_of(checkouts, sites[0].repository, sites[0].commit)
     present: list[Site] = []
     for site in sites:
-        if site.is_notebook and not convert_notebooks:
-            result.skipped_notebooks.append(site)
-            continue
         located = locate(site, checkouts)
         if isinstance(located, str):
             result.missing.setdefault(located, []).append(site)
         else:
             present.append(located)
-    scripts = sorted({site.path for site in present if not site.is_notebook})
-    converted = sorted({site.path for site in present if site.is_notebook})
+    labelled = sorted({site.path for site in present})
     findings: list[Reported] = []
     try:
-        if scripts:
-            findings += linter.findings(folder, ["."] if whole else scripts)
-        if converted:
-            findings += converted_findings(linter, folder, converted)
+        if labelled:
+            findings += linter.findings(folder, ["."] if whole else labelled)
     except LinterFailedError as error:
         result.failed[folder.name] = f"{error} ({len(present)} sites not examined)"
         return result
     lost = {each.path: each for each in unexamined(findings)}
     for path, finding in lost.items():
-        if path in scripts or path in converted or finding.rule == "internal-error":
+        if path in labelled or finding.rule == "internal-error":
             result.failed[f"{folder.name}:{path}"] = f"{finding.rule}, line {finding.line}: {finding.message}"
     present = [site for site in present if site.path not in lost]
     result.outcomes, unlabelled = compare(present, findings, tolerance)
@@ -156,11 +143,11 @@ def locate(site: Site, checkouts: Path) -> Site | str:
             return f"{before.relative_to(checkouts)}"
         first, last = corresponding_lines(_text(before), _text(file), site.origin.line)
     if site.lines is Lines.NOTEBOOK:
-        notebook = _text(file)
-        in_script = notebooks.script_line(notebook, first)
-        if in_script is None:
+        cells = JoinedCells.of(file.read_bytes())
+        joined = cells.line_in_file(first) if cells else None
+        if joined is None:
             return f"{folder.name}:{site.path}:{first} (no code on this line)"
-        first, last = in_script, in_script + last - first
+        first, last = joined, joined + last - first
     return replace(site, line=first, end_line=last, origin=None)
 
 
@@ -169,7 +156,6 @@ def merge(whole: Result, part: Result) -> None:
     whole.outcomes += part.outcomes
     whole.unlabelled += part.unlabelled
     whole.failed.update(part.failed)
-    whole.skipped_notebooks += part.skipped_notebooks
     for name, sites in part.missing.items():
         whole.missing.setdefault(name, []).extend(sites)
 

@@ -73,11 +73,6 @@ class Site:
     origin: Origin | None = None
 
     @property
-    def is_notebook(self) -> bool:
-        """Whether the site stands in a notebook."""
-        return self.path.endswith(".ipynb")
-
-    @property
     def name(self) -> str:
         """The site in one word, for a report."""
         return f"{self.repository}@{self.commit[:10]}:{self.path}:{self.line}"

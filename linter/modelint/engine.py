@@ -47,6 +47,11 @@ def unreadable(document: Unreadable) -> Finding:
     return Finding(UNREADABLE, Severity.ERROR, Confidence.HIGH, document.place, document.message)
 
 
+def unexamined(path: str, what: str) -> Finding:
+    """The finding that a file, or ``what`` of it, was not examined, for reasons that are in order."""
+    return Finding(UNEXAMINED, Severity.NOTE, Confidence.HIGH, Place(path), f"not examined: {what}")
+
+
 def examine(path: str, document: Script | Unreadable, analysis: Analysis, rules: Sequence[Rule]) -> tuple[Finding, ...]:
     """All that the rules find in the program whose root is ``path``; findings may stand in other files.
 
@@ -54,11 +59,12 @@ def examine(path: str, document: Script | Unreadable, analysis: Analysis, rules:
     """
     if isinstance(document, Unreadable):
         return (unreadable(document),)
+    faults = tuple(map(unreadable, document.faults))
     try:
         program = analysis.program(path)
     except Exception as error:
-        return (_internal_error(path, "the analysis", error),)
-    return tuple(finding for rule in rules for finding in _run(rule, program))
+        return (*faults, _internal_error(path, "the analysis", error))
+    return (*faults, *(finding for rule in rules for finding in _run(rule, program)))
 
 
 def examine_model(document: ModelFile | Unreadable, settings: Settings, rules: Sequence[Rule]) -> tuple[Finding, ...]:
@@ -77,8 +83,7 @@ def _unexamined(document: ModelFile) -> Iterator[Finding]:
     """What a model file holds besides what was examined."""
     parts = document.unexamined or (() if document.entries else ("the file holds nothing that can be run",))
     if parts:
-        message = f"not examined: {enumeration(parts)}; nothing is known of what it does to a prediction"
-        yield Finding(UNEXAMINED, Severity.NOTE, Confidence.HIGH, Place(document.path), message)
+        yield unexamined(document.path, f"{enumeration(parts)}; nothing is known of what it does to a prediction")
 
 
 def _run(rule: Rule, program: Program) -> Iterator[Finding]:

@@ -53,23 +53,35 @@ class Place:
     """Where something is: a file, and in it a span of text or a node of a model's graph.
 
     ``path`` is as the run names it, with forward slashes. Both ``span`` and ``node`` may be absent,
-    for what concerns a file as a whole.
+    for what concerns a file as a whole. In a notebook ``cell`` is the position of the cell among all cells, from 1,
+    ``span`` is in the cell's source, and ``physical`` is where that stands in the notebook's file.
     """
 
     path: str
     span: Span | None = None
     node: str | None = None
     cell: int | None = None
+    physical: Span | None = None
 
     def resolve(self) -> Place:
         """Itself: a place is already resolved."""
         return self
 
     @property
-    def order(self) -> tuple[str, int, int, int, int, str]:
+    def in_file(self) -> Span | None:
+        """The text in the file itself, for what knows no cells."""
+        return self.physical or self.span
+
+    @property
+    def source(self) -> Place:
+        """The source that ``span`` counts in: the file, or the cell."""
+        return Place(self.path, cell=self.cell)
+
+    @property
+    def order(self) -> tuple[str, int, int, int, int, int, str]:
         """A key that sorts places by file, then position."""
         span = self.span or Span(0, 0, 0, 0)
-        return (self.path, span.line, span.column, span.end_line, span.end_column, self.node or "")
+        return (self.path, self.cell or 0, span.line, span.column, span.end_line, span.end_column, self.node or "")
 
 
 class Located(Protocol):
@@ -95,10 +107,20 @@ class Safety(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Replace the text of ``span`` by ``text``."""
+    """Replace the text of ``span`` by ``text``; in a notebook, ``span`` is in the source of ``cell``.
+
+    ``physical`` is then the same edit of the notebook's file, whose text is escaped as JSON has it.
+    """
 
     span: Span
     text: str
+    cell: int | None = None
+    physical: Edit | None = None
+
+    @property
+    def in_file(self) -> Edit:
+        """The edit of the file itself, for what knows no cells."""
+        return self.physical or self
 
 
 @dataclass(frozen=True, slots=True)

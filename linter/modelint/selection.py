@@ -57,15 +57,16 @@ OWN_ENTRIES = (
         "files",
         Severity.NOTE,
         "0.1",
-        "A model file, or part of it, could not be examined.",
-        "A model file, or part of it, could not be examined.\n\nA layer of a class of your own, a `Lambda`, a "
+        "A file, or part of it, could not be examined.",
+        "A file, or part of it, could not be examined.\n\nA layer of a class of your own, a `Lambda`, a "
         "subclassed model: such a part is saved by name only, and what it does is in the program. A file of weights "
-        "holds no graph at all. That nothing is reported of it does not mean that it is in order.\n\n"
+        "holds no graph at all. A notebook may be written in another language than Python. That nothing is reported "
+        "of it does not mean that it is in order.\n\n"
         "## How to fix it\n\nExamine the program that defines the part, or a form of the model that holds its graph: "
         "an exported SavedModel, ONNX, `torch.export`.",
     ),
 )
-"""What modelint says of comments and model files; it can be selected, ignored, given a severity like a rule."""
+"""What modelint says of comments and files; it can be selected, ignored, given a severity like a rule."""
 
 FAILURE_ENTRIES = (
     Entry(

@@ -14,8 +14,9 @@ import bisect
 import io
 import re
 import tokenize
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from modelint.finding import Confidence, Edit, Finding, Fix, Place, Safety, Severity, Span
 from modelint.spelling import did_you_mean, nearest
@@ -161,30 +162,45 @@ def _layout(text: str) -> _Layout:
     return layout
 
 
-def read_suppressions(path: str, text: str) -> Suppressions:
-    """The suppression comments of a Python source text. Never raises; ``path`` is only remembered."""
+def read_suppressions(path: str, text: str, starts: Sequence[int] = (1,)) -> Suppressions:
+    """The suppression comments of a Python source text. Never raises; ``path`` is only remembered.
+
+    ``starts`` are the lines with which its parts begin (the cells of a notebook): no comment reaches into the next.
+    """
     if "modelint:" not in text:
         return Suppressions(path)
-    layout = _layout(text)
     lines = re.split(r"\r\n?|\n", text)
     ignores: list[Ignore] = []
     malformed: list[tuple[Span, str]] = []
-    for line, column, comment in layout.comments:
+    for start, end in pairwise((*starts, len(lines) + 1)):
+        for found in _read_part(lines[start - 1 : end - 1], start - 1):
+            if isinstance(found, Ignore):
+                ignores.append(found)
+            else:
+                malformed.append(found)
+    return Suppressions(path, tuple(ignores), tuple(malformed))
+
+
+def _read_part(lines: Sequence[str], above: int) -> Iterator[Ignore | tuple[Span, str]]:
+    """The comments of some lines with ``above`` lines before them, or what is wrong with them, and where."""
+    layout = _layout("\n".join(lines))
+    for number, column, comment in layout.comments:
+        line = number + above
         for directive in _DIRECTIVE.finditer(comment):
             if not _is_directive(directive):
                 continue
             problem = _problem(directive)
             if problem:
                 start = column + directive.start()
-                malformed.append((Span(line, start, line, start + len(directive[0].rstrip())), problem))
+                yield Span(line, start, line, start + len(directive[0].rstrip())), problem
                 continue
             inside = column + directive.start("inside")
             names = [(name[0], inside + name.start()) for name in _NAME.finditer(directive["inside"])]
             siblings = tuple(Span(line, start, line, start + len(name)) for name, start in names)
-            covered = None if directive["word"] == "file-ignore" else layout.covered(line)
-            removal = _removal(lines[line - 1], line, column + directive.start(), column + directive.end())
-            ignores.extend(Ignore(n, s, covered, removal, siblings) for (n, _), s in zip(names, siblings, strict=True))
-    return Suppressions(path, tuple(ignores), tuple(malformed))
+            first, last = layout.covered(number)
+            covered = None if directive["word"] == "file-ignore" else (first + above, last + above)
+            removal = _removal(lines[number - 1], line, column + directive.start(), column + directive.end())
+            yield from (Ignore(n, s, covered, removal, siblings) for (n, _), s in zip(names, siblings, strict=True))
 
 
 def _is_directive(match: re.Match[str]) -> bool:

@@ -30,7 +30,9 @@ from modelint.render import FORMATS
 @click.option("--quiet", "-q", is_flag=True, help="Print findings only, no summary and no progress.")
 @click.option("--verbose", "-v", is_flag=True, help="Say on stderr what is examined and how it is understood.")
 def check(paths: tuple[str, ...], **options: Any) -> int:
-    """Examine Python files, or all below directories (the current one if none is given). A path of - is stdin.
+    """Examine Python files and notebooks, or all below directories (the current one if none is given).
+
+    A path of - is stdin.
 
     Exit code: 0 if nothing was found that fails the run, 1 if something was, 2 if not all could be examined.
     """

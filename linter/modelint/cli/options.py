@@ -99,8 +99,8 @@ def _patterns(values: Sequence[str]) -> tuple[str, ...]:
 
 def request_of(paths: tuple[str, ...], options: Mapping[str, Any], overrides: Overrides) -> Request:
     """What the run is to do. Reads standard input if a path is ``-``."""
-    from modelint.documents.script import LARGEST_SOURCE
     from modelint.workspace.run import Request
+    from modelint.workspace.sources import largest
 
     config, isolated = options["config"], options["isolated"]
     if config and isolated:
@@ -111,7 +111,7 @@ def request_of(paths: tuple[str, ...], options: Mapping[str, Any], overrides: Ov
     stdin_filename = options.get("stdin_filename")
     if "-" in paths:
         name = stdin_filename or "<stdin>"
-        overlay[name] = sys.stdin.buffer.read(LARGEST_SOURCE + 1)
+        overlay[name] = sys.stdin.buffer.read(largest(name) + 1)
         paths = tuple(name if path == "-" else path for path in paths)
     elif stdin_filename:
         raise UserError("--stdin-filename names what is read from the path -, which is not given")

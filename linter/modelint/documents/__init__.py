@@ -1,5 +1,6 @@
-"""Bytes to documents: a script's syntax tree, or the reason why there is none."""
+"""Bytes to documents: a script's or a notebook's syntax tree, or the reason why there is none."""
 
+from modelint.documents.notebook import Notebook, is_notebook, read_notebook
 from modelint.documents.script import (
     Script,
     Site,
@@ -10,4 +11,15 @@ from modelint.documents.script import (
     read_script,
 )
 
-__all__ = ["Script", "Site", "Unreadable", "check_script", "children_of", "descendants_of", "read_script"]
+__all__ = [
+    "Notebook",
+    "Script",
+    "Site",
+    "Unreadable",
+    "check_script",
+    "children_of",
+    "descendants_of",
+    "is_notebook",
+    "read_notebook",
+    "read_script",
+]

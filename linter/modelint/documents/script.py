@@ -61,11 +61,12 @@ class Unreadable:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Script:
-    """A parsed Python file."""
+    """A parsed Python file. ``faults`` are parts that could not be read, and are blank in the text."""
 
     path: str
     text: str
     module: libcst.Module
+    faults: tuple[Unreadable, ...] = ()
     _wanted: set[libcst.CSTNode] = field(default_factory=set)
     _spans: dict[libcst.CSTNode, Span] = field(default_factory=dict)
     _lines: list[str] = field(default_factory=list)
@@ -334,7 +335,7 @@ def _parse(text: str) -> libcst.Module | None:
     parsed: list[libcst.Module] = []
 
     def parse() -> None:
-        with suppress(libcst.ParserSyntaxError, RecursionError, MemoryError):
+        with suppress(libcst.ParserSyntaxError, RecursionError, MemoryError, UnicodeEncodeError):
             parsed.append(libcst.parse_module(text))
 
     before = threading.stack_size(STACK_BYTES)
@@ -350,8 +351,11 @@ def _parse(text: str) -> libcst.Module | None:
 def read_script(path: str, data: bytes) -> Script | Unreadable:
     """Decode and parse Python source. Never raises; ``path`` is only remembered."""
     text = _read_text(path, data)
-    if isinstance(text, Unreadable):
-        return text
+    return text if isinstance(text, Unreadable) else parse_text(path, text)
+
+
+def parse_text(path: str, text: str) -> Script | Unreadable:
+    """Parse the text of Python source."""
     refusal = _refuse(path, text)
     if refusal is not None and not _may_be_newer_syntax(refusal, text):
         return refusal
@@ -364,19 +368,26 @@ def read_script(path: str, data: bytes) -> Script | Unreadable:
 def check_script(path: str, data: bytes) -> Unreadable | None:
     """Why ``read_script`` would not read the source, or None: without building the tree, at a fifth of the time."""
     text = _read_text(path, data)
-    if isinstance(text, Unreadable):
-        return text
+    return text if isinstance(text, Unreadable) else check_text(path, text)
+
+
+def check_text(path: str, text: str) -> Unreadable | None:
+    """Why ``parse_text`` would not parse the text, or None."""
     refusal = _refuse(path, text)
     if refusal is None or (_may_be_newer_syntax(refusal, text) and _parse(text) is not None):
         return None
     return refusal
 
 
+def too_large(path: str, size: int, limit: int) -> Unreadable:
+    """That a file of ``size`` bytes is not examined."""
+    return Unreadable(path, f"the file is too large to examine ({size:,} bytes, of {limit:,} at most)")
+
+
 def _read_text(path: str, data: bytes) -> str | Unreadable:
     """The text of Python source, without a byte order mark."""
     if len(data) > LARGEST_SOURCE:
-        size = f"{len(data):,} bytes, of {LARGEST_SOURCE:,} at most"
-        return Unreadable(path, f"the file is too large to examine ({size})")
+        return too_large(path, len(data), LARGEST_SOURCE)
     text = _decode(path, data)
     if isinstance(text, Unreadable):
         return text

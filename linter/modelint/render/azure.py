@@ -19,8 +19,8 @@ def render(results: Results, terminal: Terminal) -> str:
 def _issue(finding: Finding, results: Results) -> str:
     place = results.hosted(finding.place)
     values = {"type": "error" if finding.severity is Severity.ERROR else "warning", "sourcepath": printable(place.path)}
-    if place.span is not None:
-        values |= {"linenumber": str(place.span.line), "columnnumber": str(place.span.column)}
+    if (span := place.in_file) is not None:
+        values |= {"linenumber": str(span.line), "columnnumber": str(span.column)}
     values["code"] = finding.rule
     written = "".join(f"{key}={_value(value)};" for key, value in values.items())
     at = f" (node {printable(place.node)})" if place.node is not None else ""

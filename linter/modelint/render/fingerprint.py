@@ -45,5 +45,5 @@ def _marked(finding: Finding, lines: Lines) -> str:
     place = finding.place
     if place.span is None:
         return place.node or finding.message
-    marked = lines(place.path)[place.span.line - 1 : place.span.end_line]
+    marked = lines(place.source)[place.span.line - 1 : place.span.end_line]
     return "".join("".join(_TRAILING_COMMENT.sub("", line).split()) for line in marked)

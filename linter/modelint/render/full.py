@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from modelint.finding import Confidence, Evidence, Finding, Place
 from modelint.render.excerpt import Label, excerpt
@@ -48,7 +49,7 @@ def _finding(finding: Finding, lines: Lines, terminal: Terminal) -> Iterator[str
     unsure = "" if finding.confidence is Confidence.HIGH else f" ({finding.confidence.value} confidence)"
     yield f"{title}{terminal.paint(f': {wrong}', Style.STRONG)}{terminal.paint(unsure, Style.FAINT)}"
     reasons = finding.because[:MOST_REASONS]
-    numbered = _numbered([reason for reason in reasons if reason.place.span and lines(reason.place.path)])
+    numbered = _numbered([reason for reason in reasons if reason.place.span and lines(reason.place.source)])
     labels = _labels(finding, numbered, style)
     gutter = max((len(str(label.span.line + 1)) for group in labels.values() for label in group), default=1)
     yield from _excerpts(finding.place, labels, lines, gutter, terminal)
@@ -63,19 +64,19 @@ def _finding(finding: Finding, lines: Lines, terminal: Terminal) -> Iterator[str
 
 
 def _excerpts(
-    place: Place, labels: Mapping[str, Sequence[Label]], lines: Lines, gutter: int, terminal: Terminal
+    place: Place, labels: Mapping[Place, Sequence[Label]], lines: Lines, gutter: int, terminal: Terminal
 ) -> Iterator[str]:
     """Where the finding stands, and for every file the lines that are marked in it."""
     yield f"{' ' * gutter}{terminal.paint('-->', Style.FRAME)} {location(place)}"
     edge = f"{' ' * gutter} {terminal.paint('|', Style.FRAME)}"
-    shown = {path: group for path, group in labels.items() if group and lines(path)}
-    for path, group in shown.items():
-        if path != place.path:
+    shown = {source: group for source, group in labels.items() if group and lines(source)}
+    for source, group in shown.items():
+        if source != place.source:
             first = min(group, key=lambda label: label.span)
             yield edge
-            yield f"{' ' * gutter}{terminal.paint(':::', Style.FRAME)} {location(Place(path, first.span))}"
+            yield f"{' ' * gutter}{terminal.paint(':::', Style.FRAME)} {location(replace(source, span=first.span))}"
         yield edge
-        yield from excerpt(lines(path), group, gutter, terminal)
+        yield from excerpt(lines(source), group, gutter, terminal)
     if shown:
         yield edge
 
@@ -87,13 +88,13 @@ def _numbered(reasons: Sequence[Evidence]) -> list[tuple[Evidence, str]]:
     return [(reason, f"{number}. {reason.message}") for number, reason in enumerate(reasons, 1)]
 
 
-def _labels(finding: Finding, numbered: Sequence[tuple[Evidence, str]], style: Style) -> dict[str, list[Label]]:
-    """What is marked, by file, the finding's own file first. A reason at the finding's own place is said there."""
-    labels: dict[str, list[Label]] = {finding.place.path: []}
+def _labels(finding: Finding, numbered: Sequence[tuple[Evidence, str]], style: Style) -> dict[Place, list[Label]]:
+    """What is marked, by file or cell, the finding's own first. A reason at the finding's own place is said there."""
+    labels: dict[Place, list[Label]] = {finding.place.source: []}
     here = [message for reason, message in numbered if reason.place == finding.place]
     if finding.place.span is not None:
-        labels[finding.place.path].append(Label(finding.place.span, "; ".join(here), style, primary=True))
+        labels[finding.place.source].append(Label(finding.place.span, "; ".join(here), style, primary=True))
     for reason, message in numbered:
         if reason.place.span is not None and reason.place != finding.place:
-            labels.setdefault(reason.place.path, []).append(Label(reason.place.span, message, Style.REASON))
+            labels.setdefault(reason.place.source, []).append(Label(reason.place.span, message, Style.REASON))
     return labels

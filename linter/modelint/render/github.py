@@ -37,7 +37,7 @@ def _annotation(finding: Finding, results: Results) -> str:
 
 def _position(place: Place) -> dict[str, str]:
     """Where in the file; columns only of what is on one line, for GitHub shows no annotation else."""
-    span = place.span
+    span = place.in_file
     if span is None:
         return {}
     lines = {"line": str(span.line), "endLine": str(span.end_line)}

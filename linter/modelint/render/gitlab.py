@@ -26,7 +26,7 @@ def render(results: Results, terminal: Terminal) -> str:
 def _issue(finding: Finding, fingerprint: str, results: Results) -> dict[str, object]:
     place = results.hosted(finding.place)
     at = f" (node {printable(place.node)})" if place.node is not None else ""
-    lines = {"begin": place.span.line, "end": place.span.end_line} if place.span else {"begin": 1}
+    lines = {"begin": span.line, "end": span.end_line} if (span := place.in_file) else {"begin": 1}
     return {
         "description": printable(finding.message) + at,
         "check_name": finding.rule,

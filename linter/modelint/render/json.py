@@ -51,6 +51,7 @@ def _reason(reason: Evidence) -> dict[str, object]:
     span = reason.place.span
     return {
         "path": reason.place.path,
+        "cell": reason.place.cell,
         "line": span.line if span else None,
         "column": span.column if span else None,
         "message": reason.message,
@@ -58,5 +59,5 @@ def _reason(reason: Evidence) -> dict[str, object]:
 
 
 def _fix(fix: Fix) -> dict[str, object]:
-    edits = [{**_range(edit.span), "text": edit.text} for edit in fix.edits]
+    edits = [{"cell": edit.cell, **_range(edit.span), "text": edit.text} for edit in fix.edits]
     return {"title": fix.title, "safety": fix.safety.value, "edits": edits}

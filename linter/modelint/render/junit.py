@@ -45,8 +45,8 @@ def _case(suite: ElementTree.Element, finding: Finding, results: Results) -> Non
     place = results.hosted(finding.place)
     case = ElementTree.SubElement(suite, "testcase", name=finding.rule, classname=_text(place.path))
     case.set("file", _text(place.path))
-    if place.span is not None:
-        case.set("line", str(place.span.line))
+    if (span := place.in_file) is not None:
+        case.set("line", str(span.line))
     wrong, advice = divided(finding)
     body = [f"{location(place)}: {finding.severity.value}: {wrong}"]
     body += [f"because {location(results.hosted(reason.place))}: {reason.message}" for reason in finding.because]

@@ -10,7 +10,7 @@ import itertools
 import json
 from collections.abc import Sequence
 
-from modelint.finding import Edit, Finding, Severity, Span
+from modelint.finding import Edit, Finding, Place, Severity, Span
 from modelint.render.results import Results
 from modelint.render.terminal import Terminal, printable
 
@@ -24,11 +24,11 @@ def render(results: Results, terminal: Terminal) -> str:
 
 
 def _diagnostic(finding: Finding, results: Results) -> dict[str, object]:
-    place, lines = results.hosted(finding.place), results.lines(finding.place.path)
+    place, lines = results.hosted(finding.place), results.lines(Place(finding.place.path))
     at = f" (node {printable(place.node)})" if place.node is not None else ""
     location: dict[str, object] = {"path": printable(place.path)}
-    if place.span is not None:
-        location["range"] = _range(place.span, lines)
+    if (span := place.in_file) is not None:
+        location["range"] = _range(span, lines)
     diagnostic: dict[str, object] = {
         "message": printable(finding.message) + at,
         "location": location,
@@ -36,7 +36,7 @@ def _diagnostic(finding: Finding, results: Results) -> dict[str, object]:
         "code": {"value": finding.rule},
     }
     if finding.fix is not None and finding.fix.edits and lines:
-        edit = _joined(finding.fix.edits, lines)
+        edit = _joined([edit.in_file for edit in finding.fix.edits], lines)
         diagnostic["suggestions"] = [{"range": _range(edit.span, lines), "text": edit.text}]
     return diagnostic
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from modelint.finding import Finding, Place
 from modelint.selection import INTERNAL, UNREADABLE, Entry
 
-Lines = Callable[[str], Sequence[str]]
-"""The source lines of a file, by the name that the run has for it; none if it cannot be read."""
+Lines = Callable[[Place], Sequence[str]]
+"""The lines of the file or the cell that a place is in, its path as the run has it; none if they cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ def _said(message: str, location: Object) -> Object:
 def _location(place: Place, results: Results, *, whole: Span | None = None) -> Object:
     """A location; ``whole`` is the region for a place without a span, and without it there is none."""
     physical: Object = {"artifactLocation": _artifact(results.hosted(place).path)}
-    span = place.span or whole
+    span = place.in_file or whole
     if span is not None:
         physical["region"] = _region(span)
     location: Object = {"physicalLocation": physical}
@@ -150,7 +150,7 @@ def _region(span: Span) -> Object:
 def _fix(fix: Fix, place: Place, results: Results) -> Object:
     replacements = [
         {"deletedRegion": _region(edit.span), "insertedContent": {"text": edit.text}}
-        for edit in sorted(fix.edits, key=lambda edit: edit.span)
+        for edit in sorted((edit.in_file for edit in fix.edits), key=lambda edit: edit.span)
     ]
     change = {"artifactLocation": _artifact(results.hosted(place).path), "replacements": replacements}
     return {

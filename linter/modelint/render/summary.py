@@ -25,8 +25,10 @@ def summary(
         ]
         where = counted(len({finding.place.path for finding in findings}), "file")
         total = terminal.paint(counted(len(findings), "finding"), Style.STRONG)
-        unreadable = len({finding.place.path for finding in findings if finding.rule == UNREADABLE})
-        done = f"{unreadable:,} of {files} could not be examined" if unreadable else f"{files} examined"
+        unreadable = [finding.place for finding in findings if finding.rule == UNREADABLE]
+        failed = len({place.path for place in unreadable})
+        in_full = " in full" if any(place.cell for place in unreadable) else ""
+        done = f"{failed:,} of {files} could not be examined{in_full}" if failed else f"{files} examined"
         text = f"{total} ({', '.join(parts)}) in {where}; {done}"
     else:
         text = f"{terminal.paint('Nothing new' if hidden else 'All clear', Style.HELP)}: {files} examined"

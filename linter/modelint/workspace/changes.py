@@ -41,6 +41,5 @@ class Changes:
         changed = self.changed.get(path)
         if changed is None:
             return path in self._directories  # a model may be a directory
-        if place.span is None or place.cell is not None:
-            return True
-        return changed.meets(place.span.line, place.span.end_line)
+        span = place.in_file
+        return span is None or changed.meets(span.line, span.end_line)

@@ -1,7 +1,7 @@
 """From the paths of the command line to the files that are examined.
 
-Files that are named are always examined (unless ``force_exclude``). Directories are walked for ``*.py`` and model
-files, in the order of their names, without what ``.gitignore`` or ``exclude`` leaves out and without virtual
+Files that are named are always examined (unless ``force_exclude``). Directories are walked for ``*.py``, ``*.ipynb``
+and model files, in the order of their names, without what ``.gitignore`` or ``exclude`` leaves out and without virtual
 environments. Links to directories are not followed, so no loop is walked; a link to a file is examined once, under the
 first of its names.
 """
@@ -21,7 +21,7 @@ from modelint.workspace.model_files import is_model, is_saved_model
 from modelint.workspace.names import name_of, project_directories
 from modelint.workspace.patterns import Patterns
 
-SCRIPTS = (".py",)
+SCRIPTS = (".py", ".ipynb")
 SUFFIXES = (*SCRIPTS, *MODELS)
 
 

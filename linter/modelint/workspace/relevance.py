@@ -54,14 +54,13 @@ class Relevance:
         return found
 
     def _names_a_framework(self, path: str) -> bool:
-        data = self.sources.data(path)
-        return isinstance(data, bytes) and any(name in data for name in _FRAMEWORKS)
+        code = self.sources.code(path)
+        return any(name in code for name in _FRAMEWORKS)
 
     def _imports(self, path: str) -> tuple[str, ...]:
         """The first-party files that a file imports."""
         if path not in self._imported:
-            data = self.sources.data(path)
-            matches = _IMPORT.finditer(data) if isinstance(data, bytes) else ()
+            matches = _IMPORT.finditer(self.sources.code(path))
             names = (name for _, match in zip(range(MOST_IMPORTS), matches, strict=False) for name in _modules(match))
             self._imported[path] = tuple(dict.fromkeys(self._files(path, frozenset(names))))
         return self._imported[path]

@@ -13,10 +13,12 @@ from types import TracebackType
 import attrs
 
 from modelint.artifacts.reading import read_model
-from modelint.documents import Script, Unreadable
-from modelint.engine import Analysis, Policy, examine, examine_model, settle, unreadable
+from modelint.documents import Notebook, Script, Unreadable
+from modelint.documents.cells import in_cells
+from modelint.engine import Analysis, Policy, examine, examine_model, settle, unexamined, unreadable
 from modelint.facts import Settings
 from modelint.finding import Confidence, Finding
+from modelint.render.results import Lines
 from modelint.rule import Rule
 from modelint.selection import INTERNAL, UNREADABLE, Catalogue
 from modelint.suppress import Suppressions, read_suppressions
@@ -58,7 +60,7 @@ class Report:
 
     ``failing`` are the findings that fail the run. ``examined`` are the files that were asked for, ``analysed`` those
     of them that have to do with a framework; ``excluded`` the named files that were left out. ``lines`` gives the
-    source lines of a file.
+    source lines of the file or the cell that a place is in.
     """
 
     findings: tuple[Finding, ...]
@@ -68,7 +70,7 @@ class Report:
     excluded: tuple[str, ...]
     failing: tuple[Finding, ...]
     configurations: tuple[str, ...]
-    lines: Callable[[str], Sequence[str]] = attrs.field(repr=False, eq=False)
+    lines: Lines = attrs.field(repr=False, eq=False)
 
     @property
     def broken(self) -> bool:
@@ -135,7 +137,7 @@ class Run:
         found += [finding for findings in models.values() for finding in findings]
         found += [unreadable(document) for document in discovered.unreadable]
         settled = settle(found, readable, self._policy, self._suppressions_of, self.catalogue.categories)
-        shown = tuple(finding for finding in settled if self._is_shown(finding))
+        shown = tuple(in_cells(finding, self.sources.opened) for finding in settled if self._is_shown(finding))
         examined = (*discovered.files, *models, *(document.path for document in discovered.unreadable))
         configurations = {self.lookup.for_file(name).path for name in discovered.files}
         return Report(
@@ -181,7 +183,7 @@ class Run:
         if not (discovered.files or discovered.models or discovered.unreadable or discovered.excluded):
             where = ", ".join(discovered.scanned)
             raise NothingToExamineError(
-                f"no Python file and no model found under {where} (after exclude and .gitignore)"
+                f"no Python file, notebook or model found under {where} (after exclude and .gitignore)"
             )
         return discovered
 
@@ -195,6 +197,10 @@ class Run:
         with _Memory() as memory:
             for done, name in enumerate(files):
                 progress(done, len(files))
+                notebook = self.sources.notebook(name)
+                if isinstance(notebook, Notebook) and not notebook.is_python:
+                    found.append(unexamined(name, f"the notebook is written in {notebook.language}, not Python"))
+                    continue
                 if relevance(name):
                     analysed += 1
                     analysis = analysis or self.make_analysis(self.sources, self.settings)
@@ -202,9 +208,9 @@ class Run:
                     found += examine(name, document, analysis, self._rules(name))
                     failed = not isinstance(document, Script)
                 else:
-                    refusal = self.sources.check(name)
-                    found += [unreadable(refusal)] if refusal else []
-                    failed = refusal is not None
+                    refusals = self.sources.check(name)
+                    found += map(unreadable, refusals)
+                    failed = bool(refusals) and not isinstance(notebook, Notebook)
                 if not failed:
                     readable.append(name)
                     self._suppressions_of(name)
@@ -241,7 +247,9 @@ class Run:
         if name not in self._suppressions:
             data = b"" if name in self._models else self.sources.data(name)
             marked = isinstance(data, bytes) and b"modelint" in data
-            read = read_suppressions(name, self.sources.text(name)) if marked else Suppressions(name)
+            notebook = self.sources.notebook(name)
+            starts = notebook.starts if isinstance(notebook, Notebook) else (1,)
+            read = read_suppressions(name, self.sources.text(name), starts) if marked else Suppressions(name)
             self._suppressions[name] = read
         return self._suppressions[name]
 

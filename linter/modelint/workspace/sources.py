@@ -15,8 +15,12 @@ import tokenize
 
 import attrs
 
-from modelint.documents import Script, Unreadable, check_script, read_script
-from modelint.documents.script import LARGEST_SOURCE
+from modelint.documents import Notebook, Script, Unreadable, check_script, is_notebook, read_notebook, read_script
+from modelint.documents.cells import Opened
+from modelint.documents.notebook import LARGEST_NOTEBOOK
+from modelint.documents.notebook_file import NotebookFile
+from modelint.documents.script import LARGEST_SOURCE, too_large
+from modelint.finding import Place
 from modelint.workspace.names import name_of, normal, project_directories
 
 
@@ -30,6 +34,8 @@ class FileSources:
     _kinds: dict[str, str] = attrs.field(factory=dict)
     _roots: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     _lines: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+    _notebooks: dict[str, Notebook | Unreadable] = attrs.field(factory=dict)
+    _opened: dict[str, Opened | None] = attrs.field(factory=dict)
 
     def script(self, path: str) -> Script | Unreadable:
         """The parsed file; the same object until ``forget``. A directory (named with a final ``/``) is empty."""
@@ -37,14 +43,44 @@ class FileSources:
             return self._documents.setdefault(path, read_script(path, b""))
         path = normal(path)
         if path not in self._documents:
-            data = self.data(path)
-            self._documents[path] = data if isinstance(data, Unreadable) else read_script(path, data)
+            self._documents[path] = self._parsed(path)
         return self._documents[path]
 
-    def check(self, path: str) -> Unreadable | None:
-        """Why a file cannot be read, or None, without keeping its tree."""
+    def _parsed(self, path: str) -> Script | Unreadable:
+        notebook = self.notebook(path)
+        if notebook is not None:
+            return notebook.script() if isinstance(notebook, Notebook) else notebook
         data = self.data(path)
-        return data if isinstance(data, Unreadable) else check_script(normal(path), data)
+        return data if isinstance(data, Unreadable) else read_script(path, data)
+
+    def check(self, path: str) -> tuple[Unreadable, ...]:
+        """What of a file cannot be read, without keeping its tree."""
+        path = normal(path)
+        notebook = self.notebook(path)
+        if notebook is not None:
+            return notebook.faults if isinstance(notebook, Notebook) else (notebook,)
+        data = self.data(path)
+        refusal = data if isinstance(data, Unreadable) else check_script(path, data)
+        return (refusal,) if refusal else ()
+
+    def notebook(self, path: str) -> Notebook | Unreadable | None:
+        """The cells of a notebook; None for what is none by its name."""
+        path = normal(path)
+        if not is_notebook(path):
+            return None
+        if path not in self._notebooks:
+            data = self.data(path)
+            self._notebooks[path] = data if isinstance(data, Unreadable) else read_notebook(path, data)
+        return self._notebooks[path]
+
+    def opened(self, path: str) -> Opened | None:
+        """The cells of a notebook and where they stand in its file; None for what is none, or cannot be read."""
+        path = normal(path)
+        if path not in self._opened:
+            notebook, data = self.notebook(path), self.data(path) if is_notebook(path) else b""
+            readable = isinstance(notebook, Notebook) and isinstance(data, bytes)
+            self._opened[path] = (notebook, NotebookFile(data)) if readable else None  # type: ignore[assignment,arg-type]
+        return self._opened[path]
 
     def data(self, path: str) -> bytes | Unreadable:
         """The bytes of a file."""
@@ -55,17 +91,31 @@ class FileSources:
             self._data[path] = _read(path)
         return self._data[path]
 
-    def lines(self, path: str) -> tuple[str, ...]:
-        """The lines of a file as well as they can be decoded, for showing them; none if it cannot be read."""
-        path = normal(path)
+    def code(self, path: str) -> bytes:
+        """The bytes of a file's Python, which for a script is the file; none if it cannot be read."""
+        if is_notebook(path):
+            return self.text(path).encode("utf-8", "surrogatepass")
+        data = self.data(path)
+        return data if isinstance(data, bytes) else b""
+
+    def lines(self, place: Place) -> tuple[str, ...]:
+        """The lines of the file or the cell that a place counts in, for showing them; none if it cannot be read."""
+        path = normal(place.path)
+        if place.cell is not None:
+            notebook = self.notebook(path)
+            cell = notebook.cell(place.cell) if isinstance(notebook, Notebook) else None
+            return cell.lines if cell else ()
         if path not in self._lines:
             data = self.data(path)
             self._lines[path] = () if isinstance(data, Unreadable) else tuple(re.split(r"\r\n?|\n", _decoded(data)))
         return self._lines[path]
 
     def text(self, path: str) -> str:
-        """The text of a file as well as it can be decoded, line ends made one."""
-        return "\n".join(self.lines(path))
+        """The Python of a file as well as it can be decoded, line ends made one; of a notebook, its module."""
+        notebook = self.notebook(path)
+        if notebook is not None:
+            return notebook.text if isinstance(notebook, Notebook) else ""
+        return "\n".join(self.lines(Place(path)))
 
     def is_file(self, path: str) -> bool:
         """Whether there is such a file."""
@@ -108,6 +158,11 @@ class FileSources:
         return self._kinds[path]
 
 
+def largest(path: str) -> int:
+    """The bytes of a file that are still read."""
+    return LARGEST_NOTEBOOK if is_notebook(path) else LARGEST_SOURCE
+
+
 def _is_packaged(directory: str) -> bool:
     """Whether a directory is where a distribution is built: imports are written as from there."""
     return any(os.path.isfile(os.path.join(directory, name)) for name in ("pyproject.toml", "setup.py", "setup.cfg"))
@@ -115,13 +170,13 @@ def _is_packaged(directory: str) -> bool:
 
 def _read(path: str) -> bytes | Unreadable:
     """The bytes of a file, within bounds."""
+    limit = largest(path)
     try:
         with open(path, "rb") as file:
             status = os.fstat(file.fileno())
-            if stat.S_ISREG(status.st_mode) and status.st_size > LARGEST_SOURCE:
-                size = f"{status.st_size:,} bytes, of {LARGEST_SOURCE:,} at most"
-                return Unreadable(path, f"the file is too large to examine ({size})")
-            return file.read(LARGEST_SOURCE + 1)
+            if stat.S_ISREG(status.st_mode) and status.st_size > limit:
+                return too_large(path, status.st_size, limit)
+            return file.read(limit + 1)
     except (OSError, ValueError) as error:
         return Unreadable(path, f"the file cannot be opened: {getattr(error, 'strerror', None) or error}")
 
