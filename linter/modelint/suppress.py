@@ -126,6 +126,11 @@ class _Layout:
             return (first, last)
         return (line, line)
 
+    def last_line(self, line: int) -> int:
+        """The last line of the statement that a line is in."""
+        position = bisect.bisect_right(self.first_lines, line) - 1
+        return line if position < 0 else max(line, self.last_lines[position])
+
     def _decorated(self, position: int) -> int:
         """The last line of a statement; of a decorator, the last line of what it decorates."""
         while self.first_lines[position] in self.decorators and position + 1 < len(self.first_lines):
@@ -160,6 +165,11 @@ def _layout(text: str) -> _Layout:
     except (tokenize.TokenError, SyntaxError):  # what Python's tokenizer does not know stays uncovered
         pass
     return layout
+
+
+def last_line_of_statement(text: str, line: int) -> int:
+    """The last line of the statement that a line of a Python source text is in; a compound one ends at its colon."""
+    return _layout(text).last_line(line)
 
 
 def read_suppressions(path: str, text: str, starts: Sequence[int] = (1,)) -> Suppressions:

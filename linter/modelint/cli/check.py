@@ -8,18 +8,22 @@ from typing import Any
 import click
 
 from modelint.cli.group import cli, color_option
+from modelint.cli.ignoring import WithAddIgnore, add_ignore_option, ignored, refuse_where_it_cannot_be
 from modelint.cli.narrowing import narrowing, prepared
 from modelint.cli.options import catalogue_of_rules, overrides_of, reading, report_of, request_of, selecting
 from modelint.cli.showing import describe, further_outputs, show
 from modelint.render import FORMATS
 
 
-@cli.command()
+@cli.command(cls=WithAddIgnore)
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
 @selecting
 @narrowing
+@add_ignore_option
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
-@click.option("--output-format", type=click.Choice(tuple(FORMATS)), help="How to show findings.  [full]")
+@click.option(
+    "--output-format", type=click.Choice(tuple(FORMATS)), metavar="FORMAT", help=f"{', '.join(FORMATS)}.  [full]"
+)
 @click.option("--output-file", "-o", metavar="FILE", help="Write the report to a file.")
 @click.option("--output", multiple=True, metavar="FORMAT=FILE", help="Write the report in another format, too.")
 @click.option("--statistics", is_flag=True, help="Show counts by rule instead of findings.")
@@ -42,7 +46,9 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
     catalogue = catalogue_of_rules()
     narrow = prepared(options)
     run = Run(narrow.request(request_of(paths, options, overrides_of(options, catalogue))), catalogue)
+    refuse_where_it_cannot_be(run.request, options)
     report, hidden = narrow.report(report_of(run, quiet=options["quiet"]), run.request)
+    report = ignored(run, report, options)
     if options["verbose"]:
         describe(run, report)
     output_format = options["output_format"] or run.lookup.for_directory(os.getcwd()).output_format

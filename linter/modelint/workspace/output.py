@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -38,6 +39,23 @@ def write(text: str) -> None:
         leave_pipe()
 
 
+def write_bytes(data: bytes) -> None:
+    """Write to standard output as it is. A reader that has gone away is no error."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        leave_pipe()
+
+
+def write_aside(text: str) -> None:
+    """Write to standard error, where standard output holds something else."""
+    _tolerant(sys.stderr)
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
 def complain(text: str) -> None:
     """Write a line to standard error."""
     _tolerant(sys.stderr)
@@ -65,6 +83,30 @@ def write_file(path: str, text: str) -> None:
     try:
         with open(beside, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
+        os.replace(beside, path)
+    except OSError:
+        if os.path.exists(beside):
+            os.unlink(beside)
+        raise
+
+
+def replace_file(path: str, before: bytes, after: bytes) -> None:
+    """Replace what a file holds, whole or not at all; a link stays one, and the permissions stay what they are.
+
+    Raises:
+        OSError: it cannot be written, or holds no longer what it held.
+    """
+    path = os.path.realpath(path)
+    if not os.access(path, os.W_OK):  # a directory that can be written to would let it be replaced all the same
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    with open(path, "rb") as file:
+        if file.read() != before:
+            raise OSError(errno.EBUSY, "the file has changed meanwhile", path)
+    beside = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(beside, "xb") as file:
+            file.write(after)
+        shutil.copymode(path, beside)
         os.replace(beside, path)
     except OSError:
         if os.path.exists(beside):
