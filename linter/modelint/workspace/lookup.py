@@ -12,7 +12,14 @@ import attrs
 from modelint.engine import Policy
 from modelint.finding import Severity
 from modelint.selection import Catalogue
-from modelint.workspace.configuration import Configuration, ConfigurationError, Mistake, find_table, read_table
+from modelint.workspace.configuration import (
+    Configuration,
+    ConfigurationError,
+    Mistake,
+    Written,
+    find_table,
+    read_table,
+)
 from modelint.workspace.names import ancestors, name_of, project_directories
 from modelint.workspace.patterns import Patterns, default_exclude
 
@@ -63,6 +70,7 @@ class Lookup:
     _by_directory: dict[str, Configuration] = attrs.field(factory=dict)
     _by_file: dict[str, Configuration | None] = attrs.field(factory=dict)
     _policies: dict[str, Policy] = attrs.field(factory=dict)
+    _written: dict[str, tuple[tuple[str, Written], ...]] = attrs.field(factory=dict)
 
     def for_directory(self, directory: str) -> Configuration:
         """What holds for the files in an absolute directory."""
@@ -73,6 +81,10 @@ class Lookup:
     def for_file(self, name: str) -> Configuration:
         """What holds for one file."""
         return self.for_directory(os.path.dirname(os.path.abspath(name)))
+
+    def written(self, configuration: Configuration) -> tuple[tuple[str, Written], ...]:
+        """What the files behind a configuration say, each by its name: the one that is extended before the other."""
+        return self._written.get(configuration.path or "", ())
 
     def policy(self, name: str) -> Policy:
         """What is wanted of the findings that stand in a file."""
@@ -140,6 +152,7 @@ class Lookup:
             if extended is None:
                 raise ConfigurationError([Mistake(name, key, f"{written.extend} has no table [tool.modelint]")])
             base = extended
+        self._written[name] = (*self.written(base), (name, written))
         return attrs.evolve(base.extended(written, directory), path=name)
 
 

@@ -125,6 +125,10 @@ class FileSources:
         """Whether there is such a directory."""
         return self._kind(path) == "directory"
 
+    def looked_for(self) -> frozenset[str]:
+        """The names of all files that were asked for, whether or not they are there."""
+        return frozenset(self._kinds) | frozenset(self._data)
+
     def roots(self, path: str) -> tuple[str, ...]:
         """Directories that imports of a file are looked up in, nearest first."""
         directory = posixpath.dirname(normal(path)) or "."
