@@ -8,12 +8,22 @@ from typing import Any
 import click
 
 from modelint.cli.group import UserError, cli
-from modelint.cli.options import catalogue_of_rules, overrides_of, reading, report_of, request_of, selecting
+from modelint.cli.options import (
+    catalogue_of_rules,
+    overrides_of,
+    paths_argument,
+    reading,
+    report_of,
+    request_of,
+    selecting,
+)
 
 
 @cli.command()
-@click.argument("paths", nargs=-1, metavar="[PATHS]...")
-@click.option("--output-file", "-o", metavar="FILE", help="Write the baseline to a file.  [standard output]")
+@paths_argument
+@click.option(
+    "--output-file", "-o", type=click.Path(), metavar="FILE", help="Write the baseline to a file.  [standard output]"
+)
 @selecting
 @reading
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress, and not how much was written.")

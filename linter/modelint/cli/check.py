@@ -10,13 +10,21 @@ import click
 from modelint.cli.group import cli, color_option
 from modelint.cli.ignoring import WithAddIgnore, add_ignore_option, ignored, refuse_where_it_cannot_be
 from modelint.cli.narrowing import narrowing, prepared
-from modelint.cli.options import catalogue_of_rules, overrides_of, reading, report_of, request_of, selecting
+from modelint.cli.options import (
+    catalogue_of_rules,
+    overrides_of,
+    paths_argument,
+    reading,
+    report_of,
+    request_of,
+    selecting,
+)
 from modelint.cli.showing import describe, further_outputs, show
 from modelint.render import FORMATS
 
 
 @cli.command(cls=WithAddIgnore)
-@click.argument("paths", nargs=-1, metavar="[PATHS]...")
+@paths_argument
 @selecting
 @narrowing
 @add_ignore_option
@@ -24,7 +32,7 @@ from modelint.render import FORMATS
 @click.option(
     "--output-format", type=click.Choice(tuple(FORMATS)), metavar="FORMAT", help=f"{', '.join(FORMATS)}.  [full]"
 )
-@click.option("--output-file", "-o", metavar="FILE", help="Write the report to a file.")
+@click.option("--output-file", "-o", type=click.Path(), metavar="FILE", help="Write the report to a file.")
 @click.option("--output", multiple=True, metavar="FORMAT=FILE", help="Write the report in another format, too.")
 @click.option("--statistics", is_flag=True, help="Show counts by rule instead of findings.")
 @color_option

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @cli.command()
-@click.argument("path", default=".", metavar="[PATH]")
+@click.argument("path", default=".", type=click.Path(), metavar="[PATH]")
 @click.option("--output-format", type=click.Choice(("text", "json")), default="text", help="How to show it.")
 @selecting
 @reading

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from modelint.cli.completion import complete_rule
 from modelint.cli.group import UserError, cli, color_option
 from modelint.spelling import did_you_mean
 
@@ -31,7 +32,7 @@ def rules(output_format: str, color: str) -> int:
 
 
 @cli.command()
-@click.argument("rule")
+@click.argument("rule", shell_complete=complete_rule)
 @color_option
 def explain(rule: str, color: str) -> int:
     """Say what a rule finds, why it matters, and what to do."""

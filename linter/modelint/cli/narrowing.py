@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--baseline", metavar="FILE", help="Show only what is not in this file (see modelint baseline)."),
+    click.option(
+        "--baseline",
+        type=click.Path(),
+        metavar="FILE",
+        help="Show only what is not in this file (see modelint baseline).",
+    ),
     click.option("--diff-base", metavar="REF", help="Show only what changes since this commit reach."),
     click.option("--staged", is_flag=True, help="Show only what staged changes reach, as they are staged."),
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from modelint.cli.completion import complete_selectors
 from modelint.cli.group import SEVERITIES, UserError
 from modelint.finding import Severity
 from modelint.spelling import did_you_mean
@@ -18,11 +19,25 @@ if TYPE_CHECKING:
     from modelint.workspace.lookup import Overrides
     from modelint.workspace.run import Report, Request, Run
 
+paths_argument = click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATHS]...")
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _SELECTING = (
-    click.option("--select", multiple=True, metavar="RULE", help="Use only these rules or categories, by commas."),
-    click.option("--ignore", multiple=True, metavar="RULE", help="Leave out these rules or categories."),
+    click.option(
+        "--select",
+        multiple=True,
+        metavar="RULE",
+        shell_complete=complete_selectors,
+        help="Use only these rules or categories, by commas.",
+    ),
+    click.option(
+        "--ignore",
+        multiple=True,
+        metavar="RULE",
+        shell_complete=complete_selectors,
+        help="Leave out these rules or categories.",
+    ),
     click.option("--severity", multiple=True, metavar="RULE=LEVEL", help="Give a rule another severity."),
     click.option("--fail-on", type=click.Choice(SEVERITIES), help="The lowest severity that fails a run.  [warning]"),
     click.option("--pedantic", is_flag=True, default=None, help="Show findings of lower confidence too."),
@@ -31,7 +46,7 @@ _SELECTING = (
 _READING = (
     click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out paths, by patterns as in .gitignore."),
     click.option("--force-exclude", is_flag=True, help="Leave out excluded files even if they are named."),
-    click.option("--config", metavar="FILE", help="Use this configuration file for everything."),
+    click.option("--config", type=click.Path(), metavar="FILE", help="Use this configuration file for everything."),
     click.option("--isolated", is_flag=True, help="Use no configuration file."),
 )
 
