@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelint.cli.group import cli, color_option
 from modelint.cli.ignoring import WithAddIgnore, add_ignore_option, ignored, refuse_where_it_cannot_be
-from modelint.cli.narrowing import narrowing, prepared
+from modelint.cli.narrowing import Narrowing, narrowing, prepared
 from modelint.cli.options import (
     catalogue_of_rules,
     overrides_of,
@@ -20,7 +22,12 @@ from modelint.cli.options import (
     selecting,
 )
 from modelint.cli.showing import describe, further_outputs, show
+from modelint.cli.watching import watch, watch_option
 from modelint.render import FORMATS
+
+if TYPE_CHECKING:
+    from modelint.selection import Catalogue
+    from modelint.workspace.run import Run
 
 
 @cli.command(cls=WithAddIgnore)
@@ -38,6 +45,7 @@ from modelint.render import FORMATS
 @color_option
 @reading
 @click.option("--stdin-filename", metavar="PATH", help="The name of what is read from -.")
+@watch_option
 @click.option("--no-cache", is_flag=True, help="Use no cache. (There is none yet; no effect.)")
 @click.option("--quiet", "-q", is_flag=True, help="Print findings only, no summary and no progress.")
 @click.option("--verbose", "-v", is_flag=True, help="Say on stderr what is examined and how it is understood.")
@@ -48,17 +56,29 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
 
     Exit code: 0 if nothing was found that fails the run, 1 if something was, 2 if not all could be examined.
     """
+    further_outputs(options["output"])
+    prepare = partial(_prepared, paths, options, catalogue_of_rules())
+    if options["watch"]:
+        return watch(prepare, options)
+    _, examine = prepare()
+    return examine()
+
+
+def _prepared(paths: tuple[str, ...], options: dict[str, Any], catalogue: Catalogue) -> tuple[Run, Callable[[], int]]:
+    """A run, and what does it, shows what it finds, and gives the exit code."""
     from modelint.workspace.run import Run
 
-    further_outputs(options["output"])
-    catalogue = catalogue_of_rules()
     narrow = prepared(options)
     run = Run(narrow.request(request_of(paths, options, overrides_of(options, catalogue))), catalogue)
     refuse_where_it_cannot_be(run.request, options)
+    return run, partial(_examined, run, narrow, options)
+
+
+def _examined(run: Run, narrow: Narrowing, options: dict[str, Any]) -> int:
     report, hidden = narrow.report(report_of(run, quiet=options["quiet"]), run.request)
     report = ignored(run, report, options)
     if options["verbose"]:
         describe(run, report)
     output_format = options["output_format"] or run.lookup.for_directory(os.getcwd()).output_format
-    show(report, catalogue, output_format, options, hidden)
+    show(report, run.catalogue, output_format, options, hidden)
     return 0 if options["exit_zero"] and report.exit_code == 1 else report.exit_code

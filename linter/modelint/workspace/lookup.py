@@ -82,6 +82,11 @@ class Lookup:
         """What holds for one file."""
         return self.for_directory(os.path.dirname(os.path.abspath(name)))
 
+    def looked_for(self) -> frozenset[str]:
+        """The paths of all configuration files that would have been read, whether or not they are there."""
+        nearest = (os.path.join(directory, name) for directory in self._by_directory for name in FILE_NAMES)
+        return frozenset(nearest) | frozenset(self._by_file)
+
     def written(self, configuration: Configuration) -> tuple[tuple[str, Written], ...]:
         """What the files behind a configuration say, each by its name: the one that is extended before the other."""
         return self._written.get(configuration.path or "", ())
