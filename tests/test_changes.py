@@ -183,6 +183,14 @@ def test_without_a_repository_it_says_so(project: Project, option: tuple[str, ..
     assert (ran.code, ran.out, ran.err) == (2, "", f"modelint: {option[0]}: this is not a git repository\n")
 
 
+def test_what_else_git_objects_to_is_said_in_its_words(repository: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    ran = repository.run("check", "--staged")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("modelint: --staged: git says: detected dubious ownership in repository at ")
+    assert ran.err.count("\n") == 1
+
+
 TEXT = st.lists(st.sampled_from(["a", "b", "+++ b/x", "--- a/x", "@@ -1 +1 @@", "-", "+"]), max_size=6)
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from modelint.cli import baseline, check
+
 WRONG = "x = 1  # modelint: ignore[reused-sed] because\n"
 
 
@@ -86,6 +88,17 @@ def test_the_documented_inputs_are_those_there_are(repository: Path) -> None:
     for workflow in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
         steps = yaml.safe_load(workflow)["jobs"]["modelint"]["steps"]
         assert all(set(step.get("with", {})) <= inputs for step in steps if "modelint@" in step.get("uses", ""))
+
+
+def test_every_option_on_the_page_is_one(repository: Path) -> None:
+    page = (repository / "docs" / "code-review.md").read_text(encoding="utf-8")
+    known = {name for command in (check.check, baseline.baseline) for each in command.params for name in each.opts}
+    lines = [
+        line.partition("|")[0] for line in page.splitlines() if "modelint check" in line or "modelint base" in line
+    ]
+    used = {option for line in lines for option in re.findall(r"(?<= )--?[a-z][a-z-]*", line.partition("#")[0])}
+    assert used
+    assert used <= known
 
 
 def run_check(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import shutil
 from pathlib import Path
 
@@ -168,6 +169,20 @@ def test_what_cannot_be_ignored_is_still_shown(project: Project) -> None:
     ran = project.run("check", "--add-ignore", "--output-format", "concise", "--quiet")
     assert ran.code == 2
     assert [line.rpartition(" ")[2] for line in ran.out.splitlines()] == ["[unknown-ignore]", "[unreadable]"]
+
+
+def test_a_notebook_is_left_as_it_is(project: Project) -> None:
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    source = (
+        "import numpy as np\nimport keras\nmodel = keras.Sequential([keras.layers.Dropout(0.5)])\n"
+        "leaf = np.argmax(model(np.ones((1, 1)), training=True))\n"
+    )
+    notebook = {"cells": [{**cell, "source": source}], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
+    path = project.write("a.ipynb", json.dumps(notebook))
+    before = path.read_bytes()
+    ran = project.run("check", "--add-ignore", "--select", "mode")
+    assert (ran.code, path.read_bytes()) == (1, before)
+    assert ran.err == "0 findings ignored in 0 files\n"
 
 
 def test_no_path_is_taken_for_a_reason(project: Project) -> None:

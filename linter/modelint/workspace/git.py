@@ -55,11 +55,13 @@ class Repository:
         """The repository that a directory is in.
 
         Raises:
-            GitError: there is none, or no git.
+            GitError: there is none, git is not to touch it, or there is no git.
         """
         try:
             root = _output(directory, "rev-parse", "--show-toplevel")
-        except _FailedError:
+        except _FailedError as error:
+            if "not a git repository" not in str(error):
+                raise
             raise GitError("this is not a git repository") from None
         return cls(os.path.abspath(os.fsdecode(root.removesuffix(b"\n"))))
 
@@ -118,12 +120,19 @@ def _output(directory: str, *arguments: str | bytes) -> bytes:
     """
     command = ("git", "-c", "core.quotePath=false", "-c", "core.fsmonitor=false", *arguments)
     try:
-        done = subprocess.run(command, cwd=directory, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command,
+            cwd=directory,
+            env={**os.environ, "LC_ALL": "C"},  # what it says is looked at, and handed on, in English
+            capture_output=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
     except OSError as error:
         raise GitError(f"git cannot be run: {error.strerror}") from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
-        raise _FailedError(f"git failed: {said.removeprefix('fatal: ')}")
+        raise _FailedError(f"git says: {said.removeprefix('fatal: ') or 'nothing'}")
     return done.stdout
 
 

@@ -31,7 +31,7 @@ def write_ignores(run: Run, report: Report, reason: str) -> Ignoring:
     by_file: dict[str, list[Finding]] = {}
     for finding in report.findings:
         path = finding.place.path
-        if path in report.examined and not is_notebook(path) and not is_failure(finding) and finding.rule not in _OWN:
+        if path in report.examined and _takes_a_comment(finding):
             by_file.setdefault(path, []).append(finding)
     done: dict[str, tuple[Finding, ...]] = {}
     failures: list[str] = []
@@ -41,6 +41,13 @@ def write_ignores(run: Run, report: Report, reason: str) -> Ignoring:
         if ignored:
             done[path] = ignored
     return Ignoring(done, tuple(failures))
+
+
+def _takes_a_comment(finding: Finding) -> bool:
+    """Whether a comment can be written for a finding; not in a notebook, whose text is not its source."""
+    place = finding.place
+    in_script = place.span is not None and not is_notebook(place.path)
+    return in_script and not is_failure(finding) and finding.rule not in _OWN
 
 
 def _write(run: Run, path: str, findings: Sequence[Finding], reason: str) -> tuple[str | None, tuple[Finding, ...]]:
