@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from modelint.cli.options import (
     selecting,
 )
 from modelint.cli.showing import describe, further_outputs, show
-from modelint.cli.watching import watch, watch_option
+from modelint.cli.watching import Check, watch, watch_option
 from modelint.render import FORMATS
 
 if TYPE_CHECKING:
@@ -61,11 +60,11 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
     if options["watch"]:
         return watch(prepare, options)
     _, examine = prepare()
-    return examine()
+    return examine()[0]
 
 
-def _prepared(paths: tuple[str, ...], options: dict[str, Any], catalogue: Catalogue) -> tuple[Run, Callable[[], int]]:
-    """A run, and what does it, shows what it finds, and gives the exit code."""
+def _prepared(paths: tuple[str, ...], options: dict[str, Any], catalogue: Catalogue) -> tuple[Run, Check]:
+    """A run, and what does it and shows what it finds."""
     from modelint.workspace.run import Run
 
     narrow = prepared(options)
@@ -74,11 +73,12 @@ def _prepared(paths: tuple[str, ...], options: dict[str, Any], catalogue: Catalo
     return run, partial(_examined, run, narrow, options)
 
 
-def _examined(run: Run, narrow: Narrowing, options: dict[str, Any]) -> int:
+def _examined(run: Run, narrow: Narrowing, options: dict[str, Any]) -> tuple[int, Run]:
+    """Do a run, show what it finds; the exit code, and the run."""
     report, hidden = narrow.report(report_of(run, quiet=options["quiet"]), run.request)
     report = ignored(run, report, options)
     if options["verbose"]:
         describe(run, report)
     output_format = options["output_format"] or run.lookup.for_directory(os.getcwd()).output_format
     show(report, run.catalogue, output_format, options, hidden)
-    return 0 if options["exit_zero"] and report.exit_code == 1 else report.exit_code
+    return 0 if options["exit_zero"] and report.exit_code == 1 else report.exit_code, run

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 watch_option = click.option("--watch", is_flag=True, help="Examine again whenever a file changes, until Ctrl-C.")
 
 
-def watch(prepare: Callable[[], tuple[Run, Callable[[], int]]], options: Mapping[str, Any]) -> int:
+Check = Callable[[], tuple[int, "Run"]]
+"""Examines and shows; the exit code, and the run that came last."""
+
+
+def watch(prepare: Callable[[], tuple[Run, Check]], options: Mapping[str, Any]) -> int:
     """Check, and check again after every change, until interrupted. Then the exit code is 0.
 
-    ``prepare`` gives a run and what does it.
+    ``prepare`` gives a run that was not done yet, and what does it.
 
     Raises:
         UserError: what is asked for cannot be watched, or not even the first run can be done.
@@ -33,7 +37,7 @@ def watch(prepare: Callable[[], tuple[Run, Callable[[], int]]], options: Mapping
         if options["staged"] or run.request.overlay:
             raise UserError("--watch examines files as they are; it takes no standard input and no --staged")
         before = state_of(run)
-        check()
+        _, run = check()
         while True:
             known = state_after(run, before)
             complain("watching for changes; Ctrl-C ends it")
@@ -42,7 +46,7 @@ def watch(prepare: Callable[[], tuple[Run, Callable[[], int]]], options: Mapping
             try:
                 run, check = prepare()
                 before = state_of(run)
-                check()
+                _, run = check()
             except UserError as error:
                 complain(f"modelint: {error}")
                 before = state_of(run)
