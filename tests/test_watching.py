@@ -64,9 +64,9 @@ def test_it_examines_again_after_each_change_until_it_is_interrupted(project: Pr
         project.write("a.py", WRONG)
         assert watch.report()[0].startswith("a.py:1:27: warning:")
         project.write("new.py", WRONG)
-        assert watch.report()[-1] == "2 findings (2 warnings) in 2 files; 2 files examined"
+        assert "2 findings (2 warnings) in 2 files; 2 files examined" in watch.report()
         os.unlink("a.py")
-        assert watch.report()[-1] == "1 finding (1 warning) in 1 file; 1 file examined"
+        assert "1 finding (1 warning) in 1 file; 1 file examined" in watch.report()
         project.write("modelint.toml", 'ignore = ["comments"]\n')
         assert watch.report() == ["All clear: 1 file examined"]
         assert watch.interrupt() == 0
