@@ -47,7 +47,7 @@ def test_findings_end_with_1(project: Project) -> None:
     ran = project.run("check")
     assert ran.code == 1
     assert ran.out.startswith("warning[unknown-ignore]: there is no rule 'reused-sed'\n --> a.py:1:27\n")
-    assert ran.out.endswith("\n1 finding (1 warning) in 1 file; 1 file examined\n")
+    assert ran.out.endswith("\n1 finding (1 warning) in 1 file; 1 file examined\n1 fixable with --fix\n")
 
 
 def test_findings_below_fail_on_end_with_0(project: Project) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelint.cli.fixing import attempted_fixes, exit_code, fixing, is_fixed, show_difference, write
 from modelint.cli.group import cli, color_option
 from modelint.cli.ignoring import WithAddIgnore, add_ignore_option, ignored, refuse_where_it_cannot_be
 from modelint.cli.narrowing import Narrowing, narrowing, prepared
@@ -16,7 +17,6 @@ from modelint.cli.options import (
     overrides_of,
     paths_argument,
     reading,
-    report_of,
     request_of,
     selecting,
 )
@@ -24,9 +24,11 @@ from modelint.cli.showing import describe, further_outputs, show
 from modelint.cli.watching import Check, watch, watch_option
 from modelint.render import FORMATS
 
+FAILED = 2
+
 if TYPE_CHECKING:
     from modelint.selection import Catalogue
-    from modelint.workspace.run import Run
+    from modelint.workspace.run import Request, Run
 
 
 @cli.command(cls=WithAddIgnore)
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 @selecting
 @narrowing
 @add_ignore_option
+@fixing
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
 @click.option(
     "--output-format", type=click.Choice(tuple(FORMATS)), metavar="FORMAT", help=f"{', '.join(FORMATS)}.  [full]"
@@ -64,21 +67,29 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
 
 
 def _prepared(paths: tuple[str, ...], options: dict[str, Any], catalogue: Catalogue) -> tuple[Run, Check]:
-    """A run, and what does it and shows what it finds."""
+    """A run, and what does it, with what fixes come to, and shows what it finds."""
     from modelint.workspace.run import Run
 
     narrow = prepared(options)
-    run = Run(narrow.request(request_of(paths, options, overrides_of(options, catalogue))), catalogue)
+    request = request_of(paths, options, overrides_of(options, catalogue))
+    run = Run(narrow.request(request), catalogue)
     refuse_where_it_cannot_be(run.request, options)
-    return run, partial(_examined, run, narrow, options)
+    return run, partial(_examined, run.request, catalogue, narrow, next(iter(request.overlay), None), options)
 
 
-def _examined(run: Run, narrow: Narrowing, options: dict[str, Any]) -> tuple[int, Run]:
-    """Do a run, show what it finds; the exit code, and the run."""
-    report, hidden = narrow.report(report_of(run, quiet=options["quiet"]), run.request)
-    report = ignored(run, report, options)
+def _examined(
+    request: Request, catalogue: Catalogue, narrow: Narrowing, stdin: str | None, options: dict[str, Any]
+) -> tuple[int, Run]:
+    """Examine, fix, show what is found; the exit code, and the last run. ``stdin`` names what comes from there."""
+    outcome = attempted_fixes(narrow, request, catalogue, quiet=options["quiet"])
+    run = outcome.run
     if options["verbose"]:
-        describe(run, report)
+        describe(run, outcome.report)
+    if options["diff"]:
+        return show_difference(outcome, options), run
+    written = write(outcome, stdin)
+    report, hidden = narrow.report(outcome.report, request)
+    report = ignored(run, report, options)
     output_format = options["output_format"] or run.lookup.for_directory(os.getcwd()).output_format
-    show(report, run.catalogue, output_format, options, hidden)
-    return 0 if options["exit_zero"] and report.exit_code == 1 else report.exit_code, run
+    show(report, catalogue, output_format, options, hidden, outcome, aside=is_fixed(outcome, stdin))
+    return exit_code(report, outcome, options) if written else FAILED, run

@@ -31,6 +31,8 @@ def refuse_where_it_cannot_be(request: Request, options: Mapping[str, Any]) -> N
     """Raise a UserError where there is no file to write comments into."""
     if options["add_ignore"] is None:
         return
+    if options["diff"]:
+        raise UserError(f"{OPTION} and --diff exclude each other")
     if request.overlay:
         what = "staged changes" if options["staged"] else "standard input"
         raise UserError(f"{OPTION} writes into files, and so not into {what}")

@@ -63,6 +63,22 @@ class Narrowing:
         overlay = {name_of(path): data for path, data in self.overlay.items()}
         return attrs.evolve(request, paths=(*request.paths, *missing), overlay={**overlay, **request.overlay})
 
+    @property
+    def staged_otherwise(self) -> frozenset[str]:
+        """The files that are examined as they are staged, and are not what is in the working tree."""
+        from modelint.workspace.names import name_of
+
+        return frozenset(map(name_of, self.overlay))
+
+    def narrowed(self, report: Report) -> Report:
+        """The report without what is not asked for."""
+        if self.baseline is not None:
+            from modelint.workspace.baseline import compare
+
+            known = compare(self.baseline, report.findings, report.lines).known
+            report = report.keeping(lambda finding: finding not in known)
+        return report if self.changes is None else report.keeping(self.changes.reach)
+
     def report(self, report: Report, request: Request) -> tuple[Report, tuple[str, ...]]:
         """The report without what is not asked for, and what is to be said of that. Complains of spare entries."""
         from modelint.render.summary import counted

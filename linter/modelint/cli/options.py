@@ -17,11 +17,12 @@ from modelint.spelling import did_you_mean
 if TYPE_CHECKING:
     from modelint.selection import Catalogue
     from modelint.workspace.lookup import Overrides
-    from modelint.workspace.run import Report, Request, Run
+    from modelint.workspace.run import Progress, Report, Request, Run
 
 paths_argument = click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATHS]...")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Result = TypeVar("Result")
 
 _SELECTING = (
     click.option(
@@ -53,15 +54,16 @@ _READING = (
 
 def selecting(command: Command) -> Command:
     """Add the options that say what is looked for."""
-    return _with(command, _SELECTING)
+    return with_options(command, _SELECTING)
 
 
 def reading(command: Command) -> Command:
     """Add the options that say which files and which configuration are read."""
-    return _with(command, _READING)
+    return with_options(command, _READING)
 
 
-def _with(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+def with_options(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    """Add options to a command, in their order."""
     for option in reversed(options):
         command = option(command)
     return command
@@ -92,7 +94,9 @@ def overrides_of(options: Mapping[str, Any], catalogue: Catalogue) -> Overrides:
         if objections:
             raise UserError(f"{option}: {', '.join(objections)}")
     fail_on = Severity(options["fail_on"]) if options["fail_on"] else None
-    return Overrides(select, ignore, severity, _patterns(options["exclude"]), fail_on, options["pedantic"])
+    fix = True if options.get("fix_only") or options.get("diff") else options.get("fix")
+    exclude = _patterns(options["exclude"])
+    return Overrides(select, ignore, severity, exclude, fail_on, options["pedantic"], fix, options.get("unsafe_fixes"))
 
 
 def listed(values: Sequence[str]) -> tuple[str, ...]:
@@ -137,6 +141,15 @@ def report_of(run: Run, *, quiet: bool) -> Report:
     """What a run reports.
 
     Raises:
+        UserError: as ``attempted`` does.
+    """
+    return attempted(run.report, quiet=quiet)
+
+
+def attempted(examine: Callable[[Progress], Result], *, quiet: bool) -> Result:
+    """What examining gives, with its progress shown.
+
+    Raises:
         UserError: there is nothing to examine, or the configuration has mistakes.
     """
     from modelint.workspace.configuration import ConfigurationError
@@ -146,7 +159,7 @@ def report_of(run: Run, *, quiet: bool) -> Report:
 
     try:
         with Bar(wanted=not quiet) as bar:
-            return on_a_deep_stack(lambda: run.report(bar.advance))
+            return on_a_deep_stack(lambda: examine(bar.advance))
     except NothingToExamineError as error:
         raise UserError(str(error)) from None
     except ConfigurationError as error:

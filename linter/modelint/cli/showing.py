@@ -13,6 +13,7 @@ from modelint.spelling import did_you_mean
 if TYPE_CHECKING:
     from modelint.render.results import Results
     from modelint.selection import Catalogue
+    from modelint.workspace.fixing import Outcome
     from modelint.workspace.run import Report, Run
 
 
@@ -32,26 +33,41 @@ def further_outputs(values: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def show(
-    report: Report, catalogue: Catalogue, output_format: str, options: Mapping[str, Any], hidden: Sequence[str] = ()
+    report: Report,
+    catalogue: Catalogue,
+    output_format: str,
+    options: Mapping[str, Any],
+    hidden: Sequence[str],
+    outcome: Outcome,
+    *,
+    aside: bool,
 ) -> None:
     """Write the report to standard output or to a file, after text the summary; and to all further files.
 
-    ``hidden`` says what was found and is not in the report.
+    ``hidden`` says what was found and is not in the report. ``aside``: standard output holds a fixed text, so that all
+    that would go there goes to standard error.
     """
-    from modelint.render.summary import summary
+    from modelint.render import summary
+    from modelint.render.results import is_failure
     from modelint.workspace import output
 
-    results = _results(report, catalogue)
+    fix_only = options["fix_only"]
+    shown = report.keeping(is_failure) if fix_only else report
+    results = _results(shown, catalogue)
     terminal = output.terminal(options["color"])
+    to_output = output.write_aside if aside else output.write
     for path, name in further_outputs(options["output"]).items():
         _write(path, render(name, results, PLAIN), "--output")
     if options["output_file"]:
         text = _rendered(results, output_format, statistics=options["statistics"], terminal=PLAIN)
         _write(options["output_file"], text, "--output-file")
-    else:
-        output.write(_rendered(results, output_format, statistics=options["statistics"], terminal=terminal))
+    elif shown.findings or not fix_only:
+        to_output(_rendered(results, output_format, statistics=options["statistics"], terminal=terminal))
     if not options["quiet"] and output_format in FOR_PEOPLE:
-        output.write(summary(report.findings, len(report.examined), report.unsure, terminal, hidden))
+        to_output(summary.fixed(outcome.fixed, terminal))
+        if not fix_only:
+            to_output(summary.summary(report.findings, len(report.examined), report.unsure, terminal, hidden))
+            to_output(summary.fixable(*outcome.fixable(report)))
 
 
 def describe(run: Run, report: Report) -> None:

@@ -8,10 +8,8 @@ the first one asked for its place has the positions of all sites of its script c
 from __future__ import annotations
 
 import ast
-import io
 import re
 import threading
-import tokenize
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +19,7 @@ from typing import Any
 import libcst
 from libcst._nodes.internal import CodegenState
 
+from modelint.documents.encoding import encoding_of
 from modelint.finding import Place, Span
 
 LARGEST_SOURCE = 2_500_000
@@ -244,12 +243,9 @@ def _spans_of(module: libcst.Module, wanted: set[libcst.CSTNode]) -> dict[libcst
 def _decode(path: str, data: bytes) -> str | Unreadable:
     """The text of Python source, by its BOM or encoding declaration, as PEP 263 says."""
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        encoding = encoding_of(data)
     except SyntaxError as error:
-        if "missing" in str(error):  # no declaration, and a byte in the first lines that is not UTF-8
-            encoding = "utf-8"
-        else:
-            return Unreadable(path, f"the file cannot be decoded: {error.args[0] if error.args else error}", 1, 1)
+        return Unreadable(path, f"the file cannot be decoded: {error.args[0] if error.args else error}", 1, 1)
     try:
         return data.decode(encoding)
     except (UnicodeDecodeError, LookupError) as error:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from modelint.finding import Confidence, Evidence, Finding, Place
+from modelint.finding import Confidence, Evidence, Finding, Place, Safety
 from modelint.render.excerpt import Label, excerpt
 from modelint.render.results import Lines, Results
 from modelint.render.terminal import SEVERITY_STYLES, Style, Terminal, printable
+
+_FIXABLE = {Safety.SAFE: "fixable with --fix", Safety.UNSAFE: "fixable with --fix --unsafe-fixes"}
 
 MOST_REASONS = 8
 """Reasons that are shown of a chain; the JSON has them all."""
@@ -57,7 +59,7 @@ def _finding(finding: Finding, lines: Lines, terminal: Terminal) -> Iterator[str
     if len(finding.because) > len(reasons):
         notes.append(("because", f"and {len(finding.because) - len(reasons)} more steps"))
     if advice:
-        notes.append(("help", advice))
+        notes.append(("help", f"{advice} ({_FIXABLE[finding.fix.safety]})" if finding.fix else advice))
     for word, text in notes:
         painted = terminal.paint(word, Style.HELP if word == "help" else Style.STRONG)
         yield f"{' ' * gutter} {terminal.paint('=', Style.FRAME)} {painted}: {printable(text)}"

@@ -36,6 +36,24 @@ def summary(
     return "".join(f"{line}\n" for line in (text, *hidden, *([doubtful] if unsure else [])))
 
 
+def fixed(findings: Sequence[Finding], terminal: Terminal) -> str:
+    """What was fixed, as a line; nothing if nothing was."""
+    if not findings:
+        return ""
+    where = counted(len({finding.place.path for finding in findings}), "file")
+    number = counted(len(findings), "finding")
+    return f"{terminal.paint(f'{number} fixed', Style.HELP)} in {where}\n"
+
+
+def fixable(with_fix: int, with_unsafe: int) -> str:
+    """How many findings the options would fix, as a line; nothing if there are none."""
+    if with_fix and with_unsafe:
+        return f"{with_fix:,} fixable with --fix, {with_unsafe:,} more with --unsafe-fixes\n"
+    if with_fix:
+        return f"{with_fix:,} fixable with --fix\n"
+    return f"{with_unsafe:,} fixable with --fix --unsafe-fixes\n" if with_unsafe else ""
+
+
 def counted(number: int, noun: str) -> str:
     """``"1 file"``, ``"2 files"``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -68,9 +68,24 @@ class Written:
     per_file_ignores: Mapping[str, tuple[str, ...]] | None = toml.key(toml.table_of(toml.texts))
     fail_on: Severity | None = toml.key(toml.severity)
     pedantic: bool | None = toml.key(toml.flag)
+    fix: bool | None = toml.key(toml.flag)
+    unsafe_fixes: bool | None = toml.key(toml.flag)
     output_format: str | None = toml.key(toml.one_of(*FORMATS))
     tiny_batch: int | None = toml.key(toml.positive)
     frameworks: Frameworks | None = toml.key(_frameworks)
+
+
+_TAKEN_AS_WRITTEN = (
+    "select",
+    "ignore",
+    "fail_on",
+    "pedantic",
+    "fix",
+    "unsafe_fixes",
+    "output_format",
+    "tiny_batch",
+    "frameworks",
+)
 
 
 @attrs.frozen
@@ -90,6 +105,8 @@ class Configuration:
     per_file_ignores: tuple[tuple[Patterns, tuple[str, ...]], ...] = ()
     fail_on: Severity = Severity.WARNING
     pedantic: bool = False
+    fix: bool = False
+    unsafe_fixes: bool = False
     output_format: str = "full"
     tiny_batch: int = TINY_BATCH
     frameworks: Frameworks = Frameworks()
@@ -97,9 +114,7 @@ class Configuration:
     def extended(self, written: Written, directory: str) -> Configuration:
         """This configuration with what a file in ``directory`` says put over it."""
         changes: dict[str, Any] = {
-            name: value
-            for name in ("select", "ignore", "fail_on", "pedantic", "output_format", "tiny_batch", "frameworks")
-            if (value := getattr(written, name)) is not None
+            name: value for name in _TAKEN_AS_WRITTEN if (value := getattr(written, name)) is not None
         }
         exclude = self.exclude if written.exclude is None else (Patterns(directory, written.exclude),)
         if written.extend_exclude:

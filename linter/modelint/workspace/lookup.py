@@ -40,6 +40,8 @@ class Overrides:
     exclude: tuple[str, ...] = ()
     fail_on: Severity | None = None
     pedantic: bool | None = None
+    fix: bool | None = None
+    unsafe_fixes: bool | None = None
 
     def over(self, configuration: Configuration) -> Configuration:
         """The configuration with the command line put over it."""
@@ -48,10 +50,9 @@ class Overrides:
             changes |= {"select": self.select, "ignore": ()}
         if self.exclude:
             changes["exclude"] = (*configuration.exclude, Patterns(os.getcwd(), self.exclude))
-        if self.fail_on is not None:
-            changes["fail_on"] = self.fail_on
-        if self.pedantic is not None:
-            changes["pedantic"] = self.pedantic
+        for name in ("fail_on", "pedantic", "fix", "unsafe_fixes"):
+            if (value := getattr(self, name)) is not None:
+                changes[name] = value
         return attrs.evolve(configuration, severities=(*configuration.severities, self.severity), **changes)
 
 

@@ -1,0 +1,148 @@
+"""Fixes applied to the files of a run: passes of examining and fixing, until nothing more applies.
+
+Takes a request, gives what the last pass reports and what became of every file. Nothing is written here to the files
+themselves; ``write`` does that, when it is wanted. Only files that were asked for are changed: what a finding says of
+a module that they import is shown, and left to whoever asks for that module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import attrs
+
+from modelint.documents import check_script, source_bytes, source_text
+from modelint.finding import Finding
+from modelint.fix import Fixed, Trace, fix_text, is_applicable
+from modelint.selection import Catalogue
+from modelint.workspace import output
+from modelint.workspace.run import Progress, Report, Request, Run
+
+MOST_PASSES = 10
+"""Fixes that make room for fixes are few; what needs more passes goes in circles."""
+
+
+@attrs.frozen
+class Rewritten:
+    """A file that was fixed: what it held, and what it holds now."""
+
+    path: str
+    before: bytes
+    after: bytes
+
+
+@attrs.frozen
+class Outcome:
+    """What fixing came to.
+
+    ``report`` is of the files as they are now. ``fixed`` are the findings whose fixes were applied, ``refused`` those
+    whose fixes could not be; ``settled`` says that no fix is left that would apply.
+    """
+
+    run: Run
+    report: Report
+    rewritten: tuple[Rewritten, ...] = ()
+    fixed: tuple[Finding, ...] = ()
+    refused: tuple[Finding, ...] = ()
+    settled: bool = True
+
+    def fixable(self, report: Report) -> tuple[int, int]:
+        """How many findings of a report ``--fix`` would fix as things are, and how many more ``--unsafe-fixes``."""
+        own = [finding for finding in report.findings if finding.place.path in report.examined]
+        now = sum(is_applicable(finding, unsafe=self._takes_unsafe(finding)) for finding in own)
+        return now, sum(is_applicable(finding, unsafe=True) for finding in own) - now
+
+    def _takes_unsafe(self, finding: Finding) -> bool:
+        return self.run.lookup.for_file(finding.place.path).unsafe_fixes
+
+
+@attrs.define(eq=False)
+class Fixing:
+    """A request, examined and fixed again and again; ``outcome`` does it.
+
+    ``narrowed`` takes out of a report what is not to be fixed; ``kept`` are files that are not to be changed.
+    """
+
+    request: Request
+    catalogue: Catalogue
+    narrowed: Callable[[Report], Report] = lambda report: report
+    kept: frozenset[str] = frozenset()
+    _before: dict[str, bytes] = attrs.field(init=False, factory=dict)
+    _now: dict[str, bytes] = attrs.field(init=False, factory=dict)
+    _traces: dict[str, Sequence[Trace]] = attrs.field(init=False, factory=dict)
+    _fixed: list[Finding] = attrs.field(init=False, factory=list)
+    _refused: dict[tuple[object, ...], Finding] = attrs.field(init=False, factory=dict)
+
+    def outcome(self, progress: Progress = lambda done, total: None) -> Outcome:
+        """Examine, and fix where the options or the configuration of a file say so.
+
+        Raises:
+            ConfigurationError, NothingToExamineError: as ``Run.report`` does.
+        """
+        for number in range(MOST_PASSES + 1):
+            run = Run(attrs.evolve(self.request, overlay={**self.request.overlay, **self._now}), self.catalogue)
+            report = run.report(progress)
+            self._refused.clear()
+            settled = not self._pass(run, report, dry=number == MOST_PASSES)
+            if settled:
+                break
+        rewritten = (Rewritten(path, self._before[path], data) for path, data in self._now.items())
+        return Outcome(
+            run,
+            report,
+            tuple(sorted((each for each in rewritten if each.before != each.after), key=lambda each: each.path)),
+            tuple(self._fixed),
+            tuple(self._refused.values()),
+            settled,
+        )
+
+    def _pass(self, run: Run, report: Report, *, dry: bool) -> bool:
+        """Apply what can be applied at once (or, ``dry``, only see whether something can); whether something could."""
+        changed = False
+        for path, findings in self._by_file(run, self.narrowed(report)).items():
+            data = run.sources.data(path)
+            if not isinstance(data, bytes):
+                continue
+            fixed = self._fix(path, data, findings)
+            self._refused.update({finding.order: finding for finding in fixed.refused})
+            changed = changed or bool(fixed.applied)
+            after = source_bytes(fixed.text, data)
+            if fixed.applied and not dry and after is not None:
+                self._before.setdefault(path, data)
+                self._now[path] = after
+                self._traces[path] = fixed.traces
+                self._fixed += fixed.applied
+        return changed
+
+    def _by_file(self, run: Run, report: Report) -> Mapping[str, Sequence[Finding]]:
+        """The findings that are to be fixed, by file."""
+        wanted: dict[str, list[Finding]] = {}
+        changeable = frozenset(report.examined) - self.kept
+        for finding in report.findings:
+            path = finding.place.path
+            configuration = run.lookup.for_file(path)
+            applicable = configuration.fix and is_applicable(finding, unsafe=configuration.unsafe_fixes)
+            if applicable and path in changeable:
+                wanted.setdefault(path, []).append(finding)
+        return wanted
+
+    def _fix(self, path: str, data: bytes, findings: Sequence[Finding]) -> Fixed:
+        """One pass over one file."""
+        text = source_text(data)
+        if text is None:  # it could not be written back as it was
+            return Fixed("", refused=tuple(findings))
+
+        def readable(changed: str) -> bool:
+            encoded = source_bytes(changed, data)
+            return encoded is not None and check_script(path, encoded) is None
+
+        return fix_text(text, findings, readable, self._traces.get(path, ()))
+
+
+def write(rewritten: Sequence[Rewritten]) -> Iterator[str]:
+    """Write files that were fixed; a sentence about each that could not be."""
+    for each in rewritten:
+        try:
+            output.replace_file(each.path, each.before, each.after)
+        except OSError as error:
+            yield f"{each.path}: could not be fixed: {error.strerror}"
