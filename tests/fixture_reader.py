@@ -285,23 +285,3 @@ def describe(finding: Finding) -> str:
         where = f"{span.line}:{span.column}-{span.end_line}:{span.end_column}"
     level = f"{finding.severity.value}, {finding.confidence.value} confidence"
     return f"{finding.place.path}:{where} [{finding.rule}] {level}: {finding.message}"
-
-
-def apply_fixes(text: str, findings: Iterable[Finding]) -> str:
-    """The text with the edits of all fixes that do not overlap an earlier one, fixes whole or not at all."""
-    starts = [0]
-    for line in text.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
-    taken: list[tuple[int, int, str]] = []
-    for finding in findings:
-        edits = finding.fix.edits if finding.fix else ()
-        spans = [
-            (starts[s.line - 1] + s.column - 1, starts[s.end_line - 1] + s.end_column - 1, edit.text)
-            for edit in edits
-            for s in (edit.span,)
-        ]
-        if not any((a < d and c < b) or (a, b) == (c, d) for a, b, _ in spans for c, d, _ in taken):
-            taken += spans
-    for start, end, replacement in sorted(taken, reverse=True):
-        text = text[:start] + replacement + text[end:]
-    return text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from fixture_reader import (
     FixtureError,
     FixtureSources,
-    apply_fixes,
     complaints,
     marks_of,
     read_fixture,
@@ -20,7 +18,7 @@ from fixture_reader import (
 )
 from modelint.documents import Script
 from modelint.facts import KerasVersion
-from modelint.finding import Confidence, Edit, Finding, Fix, Place, Safety, Severity, Span
+from modelint.finding import Confidence, Finding, Place, Severity, Span
 
 RULE = "some-rule"
 
@@ -184,16 +182,3 @@ def test_imports_of_a_folder_are_looked_up_in_it() -> None:
     script = sources.script("fixtures/mode/r/nets/one.py")
     assert isinstance(script, Script)
     assert sources.script("fixtures/mode/r/nets/one.py") is script
-
-
-def with_fix(*edits: Edit) -> Finding:
-    return replace(finding(1, 1, 2), fix=Fix("mend", Safety.SAFE, edits))
-
-
-def test_fixes_are_applied_unless_they_overlap_an_earlier_one() -> None:
-    insertion = with_fix(Edit(Span(1, 4, 1, 4), ", training=False"))
-    replacement = with_fix(Edit(Span(2, 1, 2, 2), "h"))
-    overlapping = with_fix(Edit(Span(2, 1, 2, 5), "k"), Edit(Span(1, 1, 1, 2), "k"))
-    same = with_fix(Edit(Span(1, 4, 1, 4), ", training=True"))
-    text = apply_fixes("f(x)\ng(y)\n", [insertion, replacement, overlapping, same])
-    assert text == "f(x, training=False)\nh(y)\n"

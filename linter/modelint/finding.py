@@ -9,7 +9,10 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from functools import total_ordering
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from modelint.written import WrittenCall
 
 
 @total_ordering
@@ -67,6 +70,10 @@ class Place:
         """Itself: a place is already resolved."""
         return self
 
+    def written(self) -> WrittenCall | None:
+        """None: what is only a place does not know how the code at it is written."""
+        return None
+
     @property
     def in_file(self) -> Span | None:
         """The text in the file itself, for what knows no cells."""
@@ -88,6 +95,10 @@ class Located(Protocol):
     """Something whose place can be had, perhaps computed only now (see ``documents.script.Site``)."""
 
     def resolve(self) -> Place: ...
+
+    def written(self) -> WrittenCall | None:
+        """How the call that stands there is written; None if there is none, or it is not known."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,10 @@ from typing import Any
 import libcst
 from libcst._nodes.internal import CodegenState
 
+from modelint.documents.calls import written_call
 from modelint.documents.encoding import encoding_of
 from modelint.finding import Place, Span
+from modelint.written import WrittenCall
 
 LARGEST_SOURCE = 2_500_000
 """Bytes of source that are still parsed; the tree takes about a hundred times as much memory."""
@@ -170,6 +172,10 @@ class Site:
             span = self.script.over(span, self.closing)
         return Place(self.script.path, span)
 
+    def written(self) -> WrittenCall | None:
+        """How the call at the place is written; None if it is no call."""
+        return written_call(self.script, self.node)
+
     def __repr__(self) -> str:
         return f"Site({self.script.path!r}, {type(self.node).__name__})"
 
@@ -178,7 +184,7 @@ class Site:
         return (Place, (place.path, place.span, place.node, place.cell))
 
 
-_OFTEN_WANTED = frozenset((libcst.Call, libcst.Comparison, libcst.BinaryOperation, libcst.Param))
+_OFTEN_WANTED = frozenset((libcst.Arg, libcst.Call, libcst.Comparison, libcst.BinaryOperation, libcst.Param))
 """Nodes whose places are computed with those that were asked for, so that one pass mostly is enough."""
 
 

@@ -20,7 +20,7 @@ from modelint.facts.model import (
     Unknown,
 )
 from modelint.facts.program import Fact, Program, Settings
-from modelint.facts.randomness import Governor, RandomSource, Seeding
+from modelint.facts.randomness import Governor, RandomSource, Seeder, Seeding
 from modelint.facts.training import (
     ANY_SIZE,
     BatchReduction,
@@ -60,6 +60,7 @@ __all__ = [
     "Program",
     "Purpose",
     "RandomSource",
+    "Seeder",
     "Seeding",
     "Setting",
     "Settings",

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelint.facts.model import KerasVersion, Layer, Mode, Model, Passing
-from modelint.finding import Edit, Fix, Located, Safety, Span
+from modelint.finding import Fix, Located, Safety
+from modelint.written import Signature
 
 Because = tuple[tuple[Located, str], ...]
 
@@ -30,8 +31,8 @@ class ModelCall:
     the mode in which the model's mode-sensitive layers end up (``TRAIN`` if any does so unasked), and
     ``affected`` the layers concerned. ``mode`` is the one mode they agree on, else ``UNKNOWN``. ``deliberate``
     is why the use is taken for intended ("Monte-Carlo dropout", "comment says so"), or None.
-    ``because`` leads from the model's making over its sensitive layers to this call. ``last_argument`` is the last
-    argument written in the call, after which another can be added (None: there is none, or it was not recorded).
+    ``because`` leads from the model's making over its sensitive layers to this call. ``training_position`` is where
+    the call takes ``training`` by position; ``bypass`` what is written between the model and the arguments (``.call``).
     """
 
     place: Located
@@ -48,16 +49,24 @@ class ModelCall:
     evaluated: bool = False  # the inference is certain to be an evaluation (metric, comparison with labels, serving)
     certain: bool = True  # False if model or purpose hold only on some paths or by guess
     function: str | None = None  # the enclosing function's name
-    last_argument: Located | None = None
+    training_position: int | None = None
+    bypass: Located | None = None
     because: Because = ()
 
     def with_argument(self, argument: str, safety: Safety) -> Fix | None:
-        """The fix that adds an argument (``"training=False"``) to the call, where its arguments were recorded."""
-        span = self.last_argument.resolve().span if self.last_argument is not None else None
-        if span is None:
-            return None
-        end = Span(span.end_line, span.end_column, span.end_line, span.end_column)
-        return Fix(f"pass {argument}", safety, (Edit(end, f", {argument}"),))
+        """The fix that adds an argument (``"training=False"``) to the call, where it is known how that is written."""
+        written = self.place.written()
+        edit = written.adding(argument) if written is not None else None
+        return Fix(f"pass {argument}", safety, (edit,)) if edit is not None else None
+
+    def with_inference_mode(self) -> Fix | None:
+        """The fix that passes ``training=False``, in the place of a constant ``True`` if there is one."""
+        if self.training is Passing.ABSENT:
+            return self.with_argument("training=False", Safety.UNSAFE)
+        written = self.place.written()
+        given = written.argument("training", self.training_position) if written is not None else None
+        edit = given.replaced("False") if given is not None and given.text in ("True", "1") else None
+        return Fix("pass training=False", Safety.UNSAFE, (edit,)) if edit is not None else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +82,8 @@ class LostMode:
     how: str
     lost_in: tuple[KerasVersion, ...]
     arrives_in: tuple[KerasVersion, ...] = ()
+    signature: Signature = Signature()  # of the function that loses it
+    bypass: Located | None = None  # what is written between the layer and its arguments (``.call``)
     because: Because = ()
 
 
@@ -94,6 +105,7 @@ class ForwardPass:
     layers: tuple[Layer, ...] = ()
     lost: tuple[LostMode, ...] = ()
     fitted_at: Located | None = None  # where an instance is trained by fit, if seen
+    default_place: Located | None = None  # the default of the mode parameter, as written
     training_only: bool = False  # says of itself that it is used in training only
     because: Because = ()
 

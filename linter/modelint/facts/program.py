@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from modelint.facts.calls import Comparison, ForwardPass, HardWiredMode, ModelCall
 from modelint.facts.model import KerasVersion, Layer, LayerMade, Mode, Model, Passing
-from modelint.facts.randomness import RandomSource, Seeding
+from modelint.facts.randomness import RandomSource, Seeder, Seeding
 from modelint.facts.training import (
     BatchReduction,
     DroppedSamples,
@@ -42,10 +42,16 @@ class Program:
     facts: tuple[Fact, ...]
     settings: Settings = field(default_factory=Settings)
     trains: bool = False  # somewhere in it a model is trained
+    seeder: Seeder | None = None  # how its root file can seed what it draws
 
     def all(self, kind: type[FactT]) -> Iterator[FactT]:
         """The facts of one type, in the order in which the program produces them."""
         return (fact for fact in self.facts if isinstance(fact, kind))
+
+    def mode_argument(self, model: Model) -> str | None:
+        """The name of the argument that gives a model the mode; None if its own ``call`` takes none."""
+        own = (forward.parameter for forward in self.all(ForwardPass) if forward.owner == model.kind)
+        return next(own, "training")
 
     def batchnorms_trained_by(self, run: TrainingRun) -> tuple[Layer, ...]:
         """The BatchNorm layers that a training run gives the statistics of its batches.

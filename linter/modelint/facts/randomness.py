@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 from modelint.facts.calls import Because
 from modelint.facts.model import KerasVersion, Setting
-from modelint.finding import Located
+from modelint.finding import Edit, Fix, Located, Safety, Span
+from modelint.written import Signature
+
+SEED = 0
+"""What a fix seeds a program with; any number does."""
 
 
 class Governor(enum.Enum):
@@ -46,6 +50,8 @@ class RandomSource:
     deliberate: str | None = None
     ungoverned_in: tuple[KerasVersion, ...] = ()  # versions in play in which nothing governs it
     seed_place: Located | None = None
+    signature: Signature = Signature()  # of the function in which it is drawn
+    rate_position: int | None = None  # where its rate is passed by position
     because: Because = ()
 
 
@@ -63,4 +69,41 @@ class Seeding:
     ineffective_for: tuple[RandomSource, ...] = ()
     reason: str = ""
     versions: tuple[KerasVersion, ...] = ()  # in which it is ineffective
+    early: bool = False  # it is called before any layer is made
     because: Because = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seeder:
+    """How a root file can seed all that it draws.
+
+    ``function`` is ``keras.utils.set_random_seed`` as it can be written there (``"tf.keras.utils.set_random_seed"``),
+    once ``imported`` has been executed; ``imports_end`` is the last import that follows it without other code between.
+    """
+
+    function: str
+    imported: Located
+    imports_end: Located
+
+    def fix(self, first: Located) -> Fix | None:
+        """Seed the program once, after its imports; None if ``first``, the first draw, stands elsewhere or before."""
+        end, place = self.imports_end.resolve(), first.resolve()
+        if end.path != place.path or end.span is None or place.span is None or place.span.line <= end.span.end_line:
+            return None
+        below = Span(end.span.end_line + 1, 1, end.span.end_line + 1, 1)
+        call = f"{self.function}({SEED})"
+        return Fix(f"call {call}", Safety.UNSAFE, (Edit(below, f"\n{call}\n"),))
+
+    def instead_of(self, seeding: Seeding) -> Fix | None:
+        """Seed everything where something is seeded already, with the same number; None where that does not do."""
+        place, imported = seeding.place.resolve(), self.imported.resolve()
+        written = seeding.place.written()
+        if place.path != imported.path or place.span is None or imported.span is None or written is None:
+            return None
+        after = place.span.line > imported.span.end_line
+        whole = isinstance(seeding.seed, int) and not isinstance(seeding.seed, bool) and seeding.seed >= 0
+        plain = len(written.arguments) == 1 and not written.arguments[0].star and written.arguments[0].keyword is None
+        if not (after and whole and plain and seeding.early) or written.function_span is None:
+            return None
+        edit = Edit(written.function_span, self.function)
+        return Fix(f"call {self.function}", Safety.UNSAFE, (edit,)) if written.function != self.function else None

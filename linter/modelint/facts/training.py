@@ -57,6 +57,7 @@ class TrainingRun:
     spatial: int | None = None  # positions per sample over which the smallest BatchNorm averages, where known
     certain: bool = True
     deliberate: str | None = None
+    evaluated: bool = False  # the same batches are also evaluated on
     because: Because = ()
 
     @property
@@ -105,6 +106,7 @@ class DroppedSamples:
     used_at: Located
     how: str
     dropped: int | None = None
+    trained: bool = False  # the same batches are also trained on
     because: Because = ()
 
 

@@ -13,6 +13,7 @@ from modelint.frameworks.datasets import Batching
 from modelint.frameworks.events import CallEvent, CompareEvent, Event, GradientEvent, ModeEvent
 from modelint.frameworks.intent import are_side_by_side, is_sampling, says_so
 from modelint.frameworks.keras_modes import ALWAYS, Entry
+from modelint.frameworks.models import training_position
 from modelint.frameworks.structure import contains
 from modelint.frameworks.tensors import Tensor
 from modelint.frameworks.trees import Tree, Trees, mode_of
@@ -173,7 +174,8 @@ class CallFacts:
             evaluated=purpose is Purpose.INFERENCE and self._is_evaluation(event),
             certain=certain and not isinstance(event.model, Union) and event.reached == ALWAYS,
             function=event.function,
-            last_argument=last_argument(event.site),
+            training_position=training_position(self.trees.interpreter, model),
+            bypass=bypass_of(event.site) if event.through in ("call", "forward") else None,
             because=self._because(event, fact, affected),
         )
 
@@ -263,11 +265,11 @@ def owners_of(trees: Trees, sources: Value) -> list[Value] | None:
     return None if any(one is UNKNOWN for one in alternatives(sources)) else []
 
 
-def last_argument(site: Site) -> Site | None:
-    """The last argument written in a call."""
+def bypass_of(site: Site) -> Site | None:
+    """The dot and the name of the method that a call is written with (``.call``)."""
     node = site.node
-    if isinstance(node, libcst.Call) and node.args and not node.args[-1].star:
-        return site.script.site(node.args[-1].value)
+    if isinstance(node, libcst.Call) and isinstance(node.func, libcst.Attribute):
+        return site.script.site(node.func.dot, node.func.attr)
     return None
 
 

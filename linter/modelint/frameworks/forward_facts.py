@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import libcst
 
 from modelint.documents import Site
 from modelint.facts import ForwardPass, HardWiredMode, KerasVersion, LostMode, Mode, Model, Passing
-from modelint.frameworks.call_facts import is_literal_mode
+from modelint.frameworks.call_facts import bypass_of, is_literal_mode
 from modelint.frameworks.events import Event, FitEvent, ModelEvent
 from modelint.frameworks.graph import Part
 from modelint.frameworks.intent import says_so
 from modelint.frameworks.keras_modes import CallNode, Entry, Style, Training, Unresolved, resolve
+from modelint.frameworks.signatures import signature_of
 from modelint.frameworks.structure import base_name, is_model_class, structure_of
 from modelint.frameworks.trees import Tree, Trees, kind_of, mode_of
 from modelint.program.frames import Arguments, ModuleState
 from modelint.program.values import UNKNOWN, Class, Function, Instance, Value, alternatives
+from modelint.written import Signature
 
 _TRAINING_ONLY = ("training only", "only during training", "only in training", "train-time only", "only at training")
 _OUTER = -1
@@ -64,9 +67,10 @@ class ForwardFacts:
             kind="Model" if is_model else "Layer",
             parameter=structure.parameter,
             default=default,
+            default_place=script.site(parameter.default) if parameter is not None and parameter.default else None,
             parameter_place=script.site(parameter.name, parameter.default) if parameter is not None else place,
             layers=model.layers,
-            lost=() if overridden else tuple(self._lost(instance, tree, place, is_model)),
+            lost=() if overridden else tuple(self._lost(tree, place, method, is_model)),
             fitted_at=fitted,
             training_only=any(words in _docstring(cls).lower() for words in _TRAINING_ONLY),
         )
@@ -78,7 +82,7 @@ class ForwardFacts:
     def _is_of(self, model: Value, instance: Instance) -> bool:
         return any(isinstance(one, Instance) and one.cls is instance.cls for one in alternatives(model))
 
-    def _lost(self, instance: Instance, tree: Tree, place: Site, is_model: bool) -> Iterator[LostMode]:
+    def _lost(self, tree: Tree, place: Site, method: Function, is_model: bool) -> Iterator[LostMode]:
         """The sensitive leaves that stay in inference mode although the whole is trained."""
         arrives: dict[int, list[KerasVersion]] = {}
         lost: dict[int, list[KerasVersion]] = {}
@@ -95,13 +99,15 @@ class ForwardFacts:
             chain = chain_to(tree, leaf)
             if leaf.key not in lost or any(is_literal_mode(one) for one in chain) or leaf.layer is None:
                 continue
-            where, how = _way_lost(tree, chain, place)
+            way = _way_lost(tree, chain, place, method)
             yield LostMode(
                 leaf.layer,
-                where,
-                how,
+                way.place,
+                way.how,
                 tuple(lost[leaf.key]),
                 tuple(arrives.get(leaf.key, ())),
+                way.signature,
+                way.bypass,
                 ((leaf.layer.place, f"{leaf.layer} is made here"),),
             )
 
@@ -196,21 +202,33 @@ def chain_to(tree: Tree, leaf: Tree) -> list[Tree]:
     return []
 
 
-def _way_lost(tree: Tree, chain: list[Tree], place: Site) -> tuple[Site, str]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _WayLost:
+    """Where and how the mode is lost, and what of the code there a fix can use."""
+
+    place: Site
+    how: str
+    signature: Signature = Signature()
+    bypass: Site | None = None
+
+
+def _way_lost(tree: Tree, chain: list[Tree], place: Site, method: Function) -> _WayLost:
     """Where and how the mode is lost on the way to a leaf."""
     for node in chain[1:]:
         part = node.part
         if part is None:
             continue
+        function = part.arguments.frame.function if part.arguments is not None else None
         if part.bypass:
-            return part.site, "it is called through .call(), which does not hand on the mode"
+            how = "it is called through .call(), which does not hand on the mode"
+            return _WayLost(part.site, how, signature_of(function), bypass_of(part.site))
         if part.passing is Passing.NONE:
-            return part.site, "training=None is passed"
+            return _WayLost(part.site, "training=None is passed", signature_of(function))
     if tree.parameter is None:
-        return place, "call() takes no training argument"
+        return _WayLost(place, "call() takes no training argument", signature_of(method))
     if tree.parameter != "training":
-        return place, f"the mode comes as {tree.parameter!r}, which Keras does not pass"
-    return place, "it is not handed on"
+        return _WayLost(place, f"the mode comes as {tree.parameter!r}, which Keras does not pass")
+    return _WayLost(place, "it is not handed on")
 
 
 def _docstring(cls: Class) -> str:

@@ -119,7 +119,7 @@ def has_opaque_guard(interpreter: Interpreter) -> bool:
     return any(as_test(guard.value) is None for guard in interpreter.guards)
 
 
-_MODE_PARAMETERS = frozenset(("training", "is_training", "train", "is_train"))
+MODE_PARAMETERS = frozenset(("training", "is_training", "train", "is_train"))
 _MODE_WORD = re.compile(
     r"train|phase|(^|_)mode|infer|(^|_)eval|(^|_)test|dropout|augment|noise|sampl|stochastic", re.IGNORECASE
 )
@@ -134,7 +134,7 @@ def gates_by_mode(function: Function | None) -> bool:
     """Whether a function uses its mode parameter for more than handing it on, so that it may gate anything by it."""
     if function is None or not isinstance(function.node, libcst.FunctionDef):
         return False
-    names = {parameter.name.value for parameter in function.node.params.params} & _MODE_PARAMETERS
+    names = {parameter.name.value for parameter in function.node.params.params} & MODE_PARAMETERS
     if not names:
         return False
     stack: list[libcst.CSTNode] = [function.node.body]

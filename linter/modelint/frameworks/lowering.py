@@ -13,6 +13,7 @@ from modelint.frameworks.events import Event, FitEvent, GradientEvent, ModeEvent
 from modelint.frameworks.forward_facts import ForwardFacts
 from modelint.frameworks.intent import is_test
 from modelint.frameworks.random_facts import RandomFacts
+from modelint.frameworks.signatures import seeder_of
 from modelint.frameworks.training_facts import TrainingFacts
 from modelint.frameworks.trees import Trees
 from modelint.program.frames import ModuleState
@@ -85,7 +86,9 @@ def lower(
     found.extend(training.reductions())
     found.extend(training.writes())
     found.extend(training.means())
-    return Program(path, tuple(found), settings, _trains(events, calls, executed) and not is_test(path))
+    trains = _trains(events, calls, executed) and not is_test(path)
+    root = next((module.script for module in modules if module.is_root), None)
+    return Program(path, tuple(found), settings, trains, seeder_of(root) if root is not None and trains else None)
 
 
 def _trains(events: list[Event], calls: CallFacts, executed: int) -> bool:

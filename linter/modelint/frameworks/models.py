@@ -231,11 +231,15 @@ def model_parameters(interpreter: Interpreter, model: Value) -> list[str]:
     return ["inputs", "training", "mask"]
 
 
+def training_position(interpreter: Interpreter, model: Value) -> int | None:
+    """Where a model's call takes ``training`` by position."""
+    names = model_parameters(interpreter, model)
+    return names.index("training") if "training" in names else None
+
+
 def call_passing(interpreter: Interpreter, model: Value, arguments: Arguments) -> Passing:
     """How a call of a model passes ``training``, by name or by position."""
-    names = model_parameters(interpreter, model)
-    index = names.index("training") if "training" in names else None
-    given = arguments.get(index, "training")
+    given = arguments.get(training_position(interpreter, model), "training")
     if given is None and arguments.extra:
         return Passing.DYNAMIC
     return passing_of(given)

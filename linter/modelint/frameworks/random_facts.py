@@ -12,6 +12,7 @@ from modelint.frameworks.events import DrawEvent, Event, LayerEvent, SeedEvent
 from modelint.frameworks.guards import gates_by_mode
 from modelint.frameworks.intent import is_test, says_so
 from modelint.frameworks.layers import setting, traits_of
+from modelint.frameworks.signatures import signature_of
 from modelint.frameworks.trees import Trees
 
 _LAYER_KINDS = {"dropout": "dropout", "noise": "noise", "augmentation": "augmentation"}
@@ -114,6 +115,9 @@ class RandomFacts:
                 repeats=keras3 and isinstance(seed, int) and not isinstance(seed, bool),
                 rate=None if event.rate is None else setting(event.rate, self.trees.interpreter),
                 ungoverned_in=ungoverned,
+                signature=signature_of(event.frame.function),
+                # in TensorFlow 1 the second argument is the rate at which units are kept
+                rate_position=None if "compat.v1" in event.site.script.text else 1,
                 deliberate="a test" if is_test(event.site.script.path) else says_so(event.site),
                 because=event.forward_place() if event.in_forward else (),
             )
@@ -162,7 +166,8 @@ class RandomFacts:
         return Governor.NOTHING
 
     def _seeding(self, event: SeedEvent, sources: list[RandomSource]) -> Seeding:
-        seeding = Seeding(event.site, event.name, setting(event.seed, self.trees.interpreter))
+        early = all(event.order < made.order for made in self.layers)
+        seeding = Seeding(event.site, event.name, setting(event.seed, self.trees.interpreter), early=early)
         missed = [
             s
             for s in sources

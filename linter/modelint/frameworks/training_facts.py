@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+import libcst
 
 from modelint.documents import Site
 from modelint.facts import (
@@ -72,6 +74,11 @@ class TrainingFacts:
         self.trees = trees
         self.events = events
         self.calls = calls
+        runs = [event for event in events if isinstance(event, FitEvent)]
+        evaluations = [event for event in events if isinstance(event, EvaluateEvent)]
+        by_hand = {purpose: [c for c in calls.calls if calls.purpose(c)[0] is purpose] for purpose in Purpose}
+        self._trained = _batched(runs) | _batched(by_hand[Purpose.TRAINING])
+        self._evaluated = _batched(evaluations) | _batched(by_hand[Purpose.INFERENCE])
 
     def runs(self) -> Iterator[TrainingRun]:
         """Fits and hand-written loops."""
@@ -117,6 +124,7 @@ class TrainingFacts:
             spatial=self._spatial(self.trees.model(model, event.order)),
             certain=not is_assumed and not isinstance(event.model, Union),
             deliberate=_meant(event.site, place),
+            evaluated=_batched_at(batching) in self._evaluated,
         )
 
     def _loop(self, event: CallEvent, model: Value, certain: bool) -> TrainingRun:
@@ -132,6 +140,7 @@ class TrainingFacts:
             spatial=self._spatial(self.trees.model(model, event.order)),
             certain=certain and not batching.assumed and not isinstance(event.model, Union),
             deliberate=_meant(event.site, batching.site),
+            evaluated=_batched_at(batching) in self._evaluated,
         )
 
     def _spatial(self, model: Model) -> int | None:
@@ -191,14 +200,23 @@ class TrainingFacts:
                 purpose, _, _ = self.calls.purpose(event)
                 role_is_training = event.batching.role == "training"
                 if purpose is Purpose.INFERENCE and not role_is_training and self.calls._is_evaluation(event):
-                    yield from _drop_of(event.batching, event.site)
+                    yield from self._drop_of(event.batching, event.site)
 
     def _dropped(self, event: EvaluateEvent) -> Iterator[DroppedSamples]:
         if event.batching is not None and event.batching.drops:
-            yield from _drop_of(event.batching, event.site)
+            yield from self._drop_of(event.batching, event.site)
         if event.steps_place is not None:
             keyword = "validation_steps" if event.through == "validation" else "steps"
             yield DroppedSamples(event.steps_place, event.site, f"{keyword} is rounded down", event.steps_dropped)
+
+    def _drop_of(self, batching: Batching, used_at: Site) -> Iterator[DroppedSamples]:
+        place = batching.drop_site
+        if place is not None and batching.role != "training":
+            count = None
+            if batching.samples is not None and isinstance(batching.size, int) and batching.size:
+                count = batching.samples % batching.size
+            trained = _batched_at(batching) in self._trained
+            yield DroppedSamples(place, used_at, "drop_remainder=True", count, trained)
 
     def means(self) -> Iterator[MeanOfBatchMeans]:
         """Sums of batch means divided by the number of batches."""
@@ -326,10 +344,10 @@ def _replicas(scopes: tuple[object, ...]) -> Interval:
     return Interval(1, 1)
 
 
-def _drop_of(batching: Batching, used_at: Site) -> Iterator[DroppedSamples]:
-    place = batching.drop_site
-    if place is not None and batching.role != "training":
-        count = None
-        if batching.samples is not None and isinstance(batching.size, int) and batching.size:
-            count = batching.samples % batching.size
-        yield DroppedSamples(place, used_at, "drop_remainder=True", count)
+def _batched(events: Iterable[FitEvent | EvaluateEvent | CallEvent]) -> set[libcst.CSTNode]:
+    """The calls that make the batches of some events."""
+    return {node for event in events if (node := _batched_at(event.batching)) is not None}
+
+
+def _batched_at(batching: Batching | None) -> libcst.CSTNode | None:
+    return batching.site.node if batching is not None and batching.site is not None else None

@@ -16,6 +16,10 @@ Name the parameter: `BatchNormalization(momentum=0.8)`.
 
 Arguments passed by name are taken at their word, and positional ones whose value is plausible are not reported.
 
+## Fix safety
+
+The fix names the argument. It is unsafe: the layer then computes something else.
+
 ## References
 
 - [Keras: BatchNormalization](https://keras.io/api/layers/normalization_layers/batch_normalization/)
@@ -23,9 +27,12 @@ Arguments passed by name are taken at their word, and positional ones whose valu
 
 from collections.abc import Iterator
 
-from modelint import Finding, LayerMade, Program, Rule, Setting, Severity
+from modelint import Finding, Fix, LayerMade, Program, Rule, Safety, Setting, Severity
 
 rule = Rule(__name__, severity=Severity.WARNING, since="0.1")
+
+PARAMETERS = ("axis", "momentum", "epsilon")
+"""In the order in which they are taken by position."""
 
 KINDS = frozenset({"BatchNormalization", "SyncBatchNormalization"})
 LEAST_MOMENTUM = 0.01
@@ -43,7 +50,15 @@ def check(layer: LayerMade, program: Program) -> Iterator[Finding]:
     wrong = next((found for found in map(_misplaced, range(3), layer.positional) if found is not None), None)
     if wrong is not None:
         parameter, value, meant = wrong
-        yield rule.at(layer.place, f"{value} sets {parameter}, not {meant}; write {meant}={value}")
+        message = f"{value} sets {parameter}, not {meant}; write {meant}={value}"
+        yield rule.at(layer.place, message, fix=_fix(layer, PARAMETERS.index(parameter), meant))
+
+
+def _fix(layer: LayerMade, position: int, meant: str) -> Fix | None:
+    """Name the argument, unless another one has that parameter's place."""
+    written = layer.place.written() if PARAMETERS.index(meant) >= position else None
+    edit = written.naming(position, meant) if written is not None else None
+    return Fix(f"name the argument {meant}", Safety.UNSAFE, (edit,)) if edit is not None else None
 
 
 def _misplaced(position: int, value: Setting) -> tuple[str, float, str] | None:

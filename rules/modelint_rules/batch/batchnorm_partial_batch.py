@@ -17,6 +17,11 @@ or none. `fit` on arrays cannot drop, but takes another `batch_size`.
 Nothing is reported where the left-over is as large as a batch should be, nor for evaluation and prediction, which
 must see every sample. Where the length of the data is not known, the finding is of low confidence.
 
+## Fix safety
+
+Where the data set is batched by a call that serves training only, in the same file, and it is known how many samples
+are left over, the fix adds `drop_remainder=True`. It is unsafe: those samples are no longer trained on.
+
 ## References
 
 - [tf.data.Dataset.batch](https://www.tensorflow.org/api_docs/python/tf/data/Dataset#batch)
@@ -24,7 +29,7 @@ must see every sample. Where the length of the data is not known, the finding is
 
 from collections.abc import Iterator
 
-from modelint import Confidence, Finding, Program, Rule, Severity, TrainingRun
+from modelint import Confidence, Finding, Fix, Program, Rule, Safety, Severity, TrainingRun
 
 rule = Rule(__name__, severity=Severity.WARNING, since="0.1")
 
@@ -48,4 +53,16 @@ def check(run: TrainingRun, program: Program) -> Iterator[Finding]:
         f"the last batch {problem}; drop it, or choose a batch size that leaves none or many",
         because=[*run.because_of_batch, (norms[0].place, "normalises with the statistics of the batch")],
         confidence=confidence,
+        fix=_fix(run) if left.exact is not None else None,
     )
+
+
+def _fix(run: TrainingRun) -> Fix | None:
+    """Drop the last batch where the batches are made, unless they are also evaluated on."""
+    place = run.batch_place
+    call = place.written() if place is not None and place.resolve().path == run.place.resolve().path else None
+    if call is None or call.name not in ("batch", "padded_batch") or run.evaluated:
+        return None
+    given = call.argument("drop_remainder", 1 if call.name == "batch" else 3)
+    edit = given.replaced("True") if given is not None else call.adding("drop_remainder=True")
+    return Fix("drop the last batch", Safety.UNSAFE, (edit,)) if edit is not None else None

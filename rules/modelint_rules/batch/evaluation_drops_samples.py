@@ -16,6 +16,11 @@ weights a smaller last batch correctly in `evaluate`, and in inference mode its 
 Training pipelines may drop, and with BatchNorm they should. A TPU that needs full batches: pad the last one and mask
 the padding out of the metric.
 
+## Fix safety
+
+The fix writes `drop_remainder=False`, unless the same batches are also trained on. It is unsafe: the metric changes. A
+number of steps that is rounded down is left to you.
+
 ## References
 
 - [Autoformer, issue 104](https://github.com/thuml/Autoformer/issues/104)
@@ -24,7 +29,7 @@ the padding out of the metric.
 
 from collections.abc import Iterator
 
-from modelint import DroppedSamples, Finding, Program, Rule, Severity
+from modelint import DroppedSamples, Finding, Fix, Program, Rule, Safety, Severity
 
 rule = Rule(__name__, severity=Severity.WARNING, since="0.1")
 
@@ -39,4 +44,14 @@ def check(drop: DroppedSamples, program: Program) -> Iterator[Finding]:
         drop.place,
         f"leaves {samples} out of the evaluation ({drop.how}); evaluate every sample",
         because=[*drop.because, (drop.used_at, "evaluated here")],
+        fix=_fix(drop),
     )
+
+
+def _fix(drop: DroppedSamples) -> Fix | None:
+    call = drop.place.written()
+    if call is None or drop.trained:
+        return None
+    given = call.argument("drop_remainder", 1 if call.name == "batch" else None)
+    edit = given.replaced("False") if given is not None and given.text == "True" else None
+    return Fix("pass drop_remainder=False", Safety.UNSAFE, (edit,)) if edit is not None else None

@@ -13,6 +13,11 @@ Call the model: `model(x)`, `model(x, training=False)`.
 A subclass that calls `super().call(x)`, a wrapper whose own `call` or `__call__` delegates, and building a functional
 model from a subclass's `call` on symbolic inputs are not reported.
 
+## Fix safety
+
+The fix takes out the method's name. It is unsafe: the model is then built, casts its input, and runs in the mode that
+its context says.
+
 ## References
 
 - [Keras: `Layer.call` and `Layer.__call__`](https://keras.io/api/layers/base_layer/)
@@ -20,7 +25,7 @@ model from a subclass's `call` on symbolic inputs are not reported.
 
 from collections.abc import Iterator
 
-from modelint import Confidence, Finding, ModelCall, Program, Purpose, Rule, Severity
+from modelint import Confidence, Edit, Finding, Fix, ModelCall, Program, Purpose, Rule, Safety, Severity
 
 rule = Rule(__name__, severity=Severity.WARNING, since="0.1")
 
@@ -42,4 +47,10 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
         "call the model itself",
         because=call.because,
         confidence=Confidence.HIGH if call.certain else Confidence.MEDIUM,
+        fix=_fix(call),
     )
+
+
+def _fix(call: ModelCall) -> Fix | None:
+    span = call.bypass.resolve().span if call.bypass is not None else None
+    return Fix("call the model itself", Safety.UNSAFE, (Edit(span, ""),)) if span is not None else None

@@ -33,7 +33,6 @@ from collections.abc import Iterator
 from modelint import (
     Confidence,
     Finding,
-    ForwardPass,
     Mode,
     ModelCall,
     Passing,
@@ -58,7 +57,8 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
         return
     where = "" if call.mode is Mode.INFERENCE else f" in {version_ranges(in_inference)}"
     said = " (training=False)" if call.training is Passing.FALSE else ""
-    argument = _argument(call, program)
+    parameter = program.mode_argument(call.model)
+    argument = f"{parameter}=True" if parameter else None
     addable = argument is not None and call.training is Passing.ABSENT
     yield rule.at(
         call.place,
@@ -68,14 +68,6 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
         confidence=_confidence(call, program),
         fix=call.with_argument(argument, Safety.UNSAFE) if argument and addable else None,
     )
-
-
-def _argument(call: ModelCall, program: Program) -> str | None:
-    """The argument that puts this model into train mode; None if its own ``call`` takes none."""
-    for forward in program.all(ForwardPass):
-        if forward.owner == call.model.kind:
-            return f"{forward.parameter}=True" if forward.parameter else None
-    return "training=True"
 
 
 def _confidence(call: ModelCall, program: Program) -> Confidence:

@@ -36,7 +36,6 @@ from collections.abc import Iterator
 from modelint import (
     Confidence,
     Finding,
-    ForwardPass,
     Mode,
     ModelCall,
     Passing,
@@ -59,7 +58,7 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     if call.purpose is not Purpose.INFERENCE or not states_no_mode or call.mode is Mode.TRAIN or call.deliberate:
         return
     in_doubt = call.model.opaque and program.settings.pedantic
-    if not (call.model.mode_sensitive or in_doubt) or not _takes_training(call, program):
+    if not (call.model.mode_sensitive or in_doubt) or program.mode_argument(call.model) != "training":
         return
     in_train_mode = [version for version, mode in call.modes.items() if mode is Mode.TRAIN]
     what = "the run mode of this prediction is left to its context"
@@ -74,9 +73,3 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
         confidence=Confidence.HIGH if call.certain and call.model.mode_sensitive else Confidence.MEDIUM,
         fix=call.with_argument("training=False", Safety.SAFE if harmless else Safety.UNSAFE),
     )
-
-
-def _takes_training(call: ModelCall, program: Program) -> bool:
-    """Whether the model can be given ``training``: its own ``call`` names it, or it is not a user's class."""
-    signatures = [forward for forward in program.all(ForwardPass) if forward.owner == call.model.kind]
-    return all(forward.parameter == "training" for forward in signatures)

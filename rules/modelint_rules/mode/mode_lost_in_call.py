@@ -19,6 +19,12 @@ A layer (not a model) without the parameter inherits the mode from the enclosing
 layer called without the argument. They are not reported. A model that is always called with its own flag, by a loop
 written for it, may name it as it likes; `fit` must then not be used.
 
+## Fix safety
+
+The fix gives `call` a parameter `training=None`, which Keras then fills and the layers inside inherit; or passes
+`training` where `None` was passed; or takes out `.call`. It is unsafe: training then trains what it did not before.
+A parameter of another name is left to you, for its callers would have to change, too.
+
 ## References
 
 - [keras-hub issue 1500: subclassed models without `training`](https://github.com/keras-team/keras-hub/issues/1500)
@@ -30,11 +36,14 @@ from itertools import groupby
 
 from modelint import (
     Confidence,
+    Edit,
     Finding,
+    Fix,
     ForwardPass,
     LostMode,
     Program,
     Rule,
+    Safety,
     Severity,
     enumeration,
     version_ranges,
@@ -57,7 +66,22 @@ def check(forward: ForwardPass, program: Program) -> Iterator[Finding]:
             because=(*forward.because, *first.because),
             severity=Severity.WARNING if first.arrives_in else None,
             confidence=_confidence(forward, first, program),
+            fix=_fix(first),
         )
+
+
+def _fix(lost: LostMode) -> Fix | None:
+    """Let the mode through where it is lost."""
+    if lost.bypass is not None:
+        span = lost.bypass.resolve().span
+        return Fix("call the layer itself", Safety.UNSAFE, (Edit(span, ""),)) if span is not None else None
+    written = lost.place.written()
+    if written is None:
+        added = lost.signature.adding("training=None")
+        return Fix("take training=None as a parameter", Safety.UNSAFE, (added,)) if added is not None else None
+    given = written.argument("training")
+    passed = given.replaced(lost.signature.mode) if given is not None and lost.signature.mode is not None else None
+    return Fix(f"pass {lost.signature.mode}", Safety.UNSAFE, (passed,)) if passed is not None else None
 
 
 def _cause(lost: LostMode) -> tuple[object, ...]:

@@ -23,6 +23,12 @@ at the call, or with `# modelint: ignore[train-mode-at-inference] reason`. Sampl
 training step, a warm-up call whose result is dropped, and metrics over the outputs of the training step are not
 reported.
 
+## Fix safety
+
+The fix passes `training=False`, or writes `False` for a constant `True`. It is unsafe: it changes every such
+prediction, which is its purpose. A flag that comes in a variable, a `training=True` whose result is not
+plainly an evaluation, and a mode that is hard-wired in the model are left to you.
+
 ## References
 
 - [Keras: the `training` argument](https://keras.io/guides/making_new_layers_and_models_via_subclassing/)
@@ -48,6 +54,7 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
         f"this prediction runs {kinds(call.affected)} in train mode{_cause(call)}; {_advice(call)}",
         because=call.because,
         confidence=_confidence(call),
+        fix=call.with_inference_mode() if _is_settled_by_the_call(call, program) else None,
     )
 
 
@@ -59,6 +66,13 @@ def _cause(call: ModelCall) -> str:
 
 def _advice(call: ModelCall) -> str:
     return "pass training=False" if call.through == "__call__" else "leave the mode of its layers to the caller"
+
+
+def _is_settled_by_the_call(call: ModelCall, program: Program) -> bool:
+    """Whether passing the mode where the model is called decides about it, and it is plain that it should."""
+    if call.training is Passing.TRUE and not call.evaluated:
+        return False  # it may be meant
+    return call.through == "__call__" and program.mode_argument(call.model) == "training"
 
 
 def _confidence(call: ModelCall) -> Confidence:

@@ -15,6 +15,11 @@ Let the context decide: `def call(self, x, training=None)`, and hand `training` 
 A layer in which nothing depends on the mode is not reported, nor is one that says in its docstring that it is used in
 training only. Keras's own augmentation layers default to `training=True`.
 
+## Fix safety
+
+The fix writes `None` for the default. It is unsafe: calls that relied on the default then run in inference mode, unless
+their context says otherwise. It is offered for `training` only: Keras gives no value to a parameter of another name.
+
 ## References
 
 - [Keras: privileged `training` argument in
@@ -23,7 +28,7 @@ training only. Keras's own augmentation layers default to `training=True`.
 
 from collections.abc import Iterator
 
-from modelint import Finding, ForwardPass, Passing, Program, Rule, Severity
+from modelint import Edit, Finding, Fix, ForwardPass, Passing, Program, Rule, Safety, Severity
 
 rule = Rule(__name__, severity=Severity.WARNING, since="0.1")
 
@@ -38,4 +43,12 @@ def check(forward: ForwardPass, program: Program) -> Iterator[Finding]:
         f"{forward.parameter} defaults to a true value, so {forward.owner} is in train mode wherever "
         f"nobody says otherwise; default to None",
         because=forward.because,
+        fix=_fix(forward),
     )
+
+
+def _fix(forward: ForwardPass) -> Fix | None:
+    if forward.default_place is None or forward.parameter != "training":
+        return None  # Keras fills no other: what relies on the default would never train again
+    span = forward.default_place.resolve().span
+    return Fix("default to None", Safety.UNSAFE, (Edit(span, "None"),)) if span is not None else None

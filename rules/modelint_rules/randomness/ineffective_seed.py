@@ -16,6 +16,11 @@ TensorFlow and Keras alike.
 `tf.random.set_seed` does govern `tf.random`, `tf.nn.dropout` and `tf.data` shuffling, and `np.random.seed` what NumPy
 draws; a program that has nothing else to seed is not reported, nor is one in which another seed governs the rest.
 
+## Fix safety
+
+The fix calls `set_random_seed` with the same number in its place, where Keras or TensorFlow has been imported by then
+and no layer been made. It is unsafe: what is drawn changes.
+
 ## References
 
 - [keras.utils.set_random_seed](https://keras.io/api/utils/python_utils/)
@@ -45,4 +50,5 @@ def check(seeding: Seeding, program: Program) -> Iterator[Finding]:
         "call keras.utils.set_random_seed before the model is built",
         because=[*seeding.because, *((draw.place, "draws unseeded") for draw in draws)],
         confidence=Confidence.HIGH if everywhere else Confidence.MEDIUM,
+        fix=program.seeder.instead_of(seeding) if program.seeder is not None else None,
     )

@@ -25,6 +25,11 @@ Call `keras.utils.set_random_seed(1)` once, before the first layer is constructe
 Modules that build models but do not train them are not reported: the seed is the training script's business. If runs
 are meant to differ, for an ensemble say, draw the seed and log it.
 
+## Fix safety
+
+Where the finding stands in the program's own root file, and that has imported Keras or TensorFlow under some name, the
+fix calls `set_random_seed(0)` below the imports, once for the whole program. It is unsafe: all runs then draw the same.
+
 ## References
 
 - [keras.utils.set_random_seed](https://keras.io/api/utils/python_utils/)
@@ -58,6 +63,7 @@ def check(fact: Program, program: Program) -> Iterator[Finding]:
         f"nothing seeds the training masks of {source.what.rsplit('.', 1)[-1]}{count} (inference is not affected); "
         "call keras.utils.set_random_seed before the model is built",
         because=[*source.because, *((place, "drawn unseeded, too") for place, _ in others)],
+        fix=program.seeder.fix(first) if program.seeder is not None else None,
     )
 
 

@@ -16,6 +16,11 @@ Call `keras.utils.set_random_seed` at the start: it seeds Python, NumPy and Tens
 
 Where runs need not be repeated, an unseeded order is harmless; this is a note.
 
+## Fix safety
+
+Where the finding stands in the program's own root file, and that has imported Keras or TensorFlow under some name, the
+fix calls `set_random_seed(0)` below the imports, once for the whole program. It is unsafe: all runs then draw the same.
+
 ## References
 
 - [tf.data.Dataset.shuffle](https://www.tensorflow.org/api_docs/python/tf/data/Dataset#shuffle)
@@ -39,4 +44,5 @@ def check(source: RandomSource, program: Program) -> Iterator[Finding]:
         source.place,
         f"nothing seeds this order ({source.what}); call keras.utils.set_random_seed at the start, or pass a seed",
         because=source.because,
+        fix=program.seeder.fix(source.place) if program.seeder is not None else None,
     )
