@@ -13,11 +13,11 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from modelint.finding import Confidence, Evidence, Finding, Fix, Located, Severity
+from modelint.finding import Confidence, Evidence, Finding, Fix, Located, Safety, Severity
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -78,7 +78,12 @@ class Rule:
         confidence: Confidence = Confidence.HIGH,
         fix: Fix | None = None,
     ) -> Finding:
-        """A finding of this rule. ``because`` is the chain of located reasons, in order."""
+        """A finding of this rule. ``because`` is the chain of located reasons, in order.
+
+        A fix is at most as safe as the finding is sure.
+        """
+        if fix is not None and confidence is not Confidence.HIGH:
+            fix = replace(fix, safety=Safety.UNSAFE)
         return Finding(
             rule=self.name,
             severity=severity or self.severity,

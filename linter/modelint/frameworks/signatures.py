@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import libcst
@@ -13,6 +14,11 @@ from modelint.frameworks.names import canonical
 from modelint.program.statements import dotted_name
 from modelint.program.values import Function
 from modelint.written import Signature
+
+_TENSORFLOW_1 = re.compile(
+    r"\.(placeholder|(Interactive)?Session|global_variables_initializer)\(|\btensorflow\.(contrib|examples)\b|\bcompat.*\bv1\b"
+)
+"""What only programs for TensorFlow 1 say, in which ``set_random_seed`` seeds something else, or is not there."""
 
 SEEDING = "keras.utils.set_random_seed"
 
@@ -46,6 +52,8 @@ def _uses(function: libcst.FunctionDef, parameter: libcst.Param | None) -> bool:
 
 def seeder_of(script: Script) -> Seeder | None:
     """How a script can seed all that it draws, by a name that it has imported at its top level."""
+    if _TENSORFLOW_1.search(script.text):
+        return None
     found = [
         (rank, name, statement, last)
         for statement, last in _imports(script.module)
@@ -89,8 +97,6 @@ def _bound(statement: libcst.Import | libcst.ImportFrom) -> Iterator[tuple[str, 
 
 def _as_seeding(expression: str, dotted: str) -> Iterator[tuple[int, str]]:
     """How ``set_random_seed`` is written where something is imported, with a rank: Keras's own name is best."""
-    if ".v1" in dotted:
-        return
     name = canonical(dotted)
     if name == SEEDING or SEEDING.startswith(f"{name}."):
         yield 0, expression + SEEDING.removeprefix(name)

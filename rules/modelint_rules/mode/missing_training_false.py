@@ -22,8 +22,8 @@ a file, from an unknown library) are reported only with `--pedantic`.
 
 ## Fix safety
 
-The fix adds `training=False`. It is safe where the call runs in inference mode anyway, and unsafe
-where it may not, or where part of the model is unknown.
+The fix adds `training=False`. It is safe where the call runs in inference mode anyway, and unsafe where it may not, or
+where part of the model is unknown. Where it is only likely that the result is a prediction, there is none.
 
 ## References
 
@@ -71,5 +71,5 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
         because=call.because,
         severity=Severity.WARNING if in_train_mode else None,
         confidence=Confidence.HIGH if call.certain and call.model.mode_sensitive else Confidence.MEDIUM,
-        fix=call.with_argument("training=False", Safety.SAFE if harmless else Safety.UNSAFE),
+        fix=call.with_argument("training=False", Safety.SAFE if harmless else Safety.UNSAFE) if call.certain else None,
     )
