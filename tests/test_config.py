@@ -178,7 +178,7 @@ def test_all_mistakes_are_reported_at_once_with_their_keys_and_the_nearest_names
         (b"[tool.modelint]\nextend = 'empty.toml'\n", "has no table [tool.modelint]"),
         (b"[tool.modelint]\nextend = 'one/modelint.toml'\n", "extends this file in turn"),
         (b"[tool.modelint]\nextend = 3\n", "extend: must be a string, not 3"),
-        (b"[tool.modelint]\n" + b"x = " + b"[" * 5_000 + b"]" * 5_000, "is not valid TOML"),
+        (b"[tool.modelint]\n" + b"x = " + b"[" * 20_000 + b"]" * 20_000, "is not valid TOML"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_mistake(project: Project, content: bytes, part: str) -> None:

@@ -209,6 +209,31 @@ def test_a_file_that_has_changed_meanwhile_is_not_overwritten(project: Project) 
     assert path.read_text() == "new\n"
 
 
+def test_what_a_baseline_holds_is_not_fixed(evaluation: Project) -> None:
+    evaluation.run("baseline", "-o", "known.json")
+    ran = evaluation.run("check", "--fix", "--unsafe-fixes", "--baseline", "known.json")
+    assert text_of(evaluation) == EVALUATION
+    assert "fix" not in ran.out
+
+
+def git(*arguments: str) -> None:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
+
+
+def test_of_staged_files_those_are_fixed_that_are_staged_as_they_are(project: Project) -> None:
+    git("init", "-q")
+    project.write("whole.py", NEEDLESS)
+    project.write("partly.py", NEEDLESS)
+    git("add", ".")
+    project.write("partly.py", f"{NEEDLESS}y = 2\n")
+    ran = project.run("check", "--fix", "--staged")
+    assert text_of(project, "whole.py") == "x = 1\n"
+    assert text_of(project, "partly.py") == f"{NEEDLESS}y = 2\n"
+    assert (ran.code, ran.err) == (1, "")
+    assert "1 finding fixed in 1 file\n" in ran.out
+
+
 # What a faulty rule pack can do.
 
 Check = Callable[[Program], Iterator[Finding]]
