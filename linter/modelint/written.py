@@ -61,8 +61,12 @@ class WrittenCall:
         return None
 
     def adding(self, argument: str) -> Edit | None:
-        """An argument put behind the last one; None where there is none, or where more may follow by * or **."""
-        if not self.arguments or any(one.star for one in self.arguments):
+        """An argument (``"training=False"``) put behind the last one.
+
+        None where there is none, where it is passed already, or where it may be among what follows by * or **.
+        """
+        name = argument.partition("=")[0]
+        if not self.arguments or any(one.star or one.keyword == name for one in self.arguments):
             return None
         return Edit(_after(self.arguments[-1].span), f", {argument}")
 
