@@ -204,10 +204,11 @@ def divided(page: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 @pytest.mark.parametrize("identifier", LOCATIONS)
-def test_a_rule_with_an_unsafe_fix_has_a_section_on_its_safety(identifier: str) -> None:
+def test_a_rule_with_a_fix_has_a_section_on_its_safety_and_is_safe_only_where_it_is_sure(identifier: str) -> None:
     for finding in findings_in(identifier):
-        if finding.fix and finding.fix.safety is Safety.UNSAFE:
+        if finding.fix:
             assert "## Fix safety" in RULES[finding.rule].documentation
+            assert finding.fix.safety is Safety.UNSAFE or finding.confidence is Confidence.HIGH
 
 
 @pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="fixtures run with TensorFlow")

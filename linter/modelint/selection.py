@@ -42,7 +42,8 @@ OWN_ENTRIES = (
         UNKNOWN,
         "A suppression comment names no rule that exists.",
         "A misspelled name, a comment without a name, or another tool's word suppresses nothing, unnoticed.\n\n"
-        "## How to fix it\n\nWrite `# modelint: ignore[rule] reason`, with the names that `modelint rules` lists.",
+        "## How to fix it\n\nWrite `# modelint: ignore[rule] reason`, with the names that `modelint rules` lists.\n\n"
+        "## Fix safety\n\nThe fix corrects a misspelled name; it is safe, for comments change no program.",
     ),
     _comment_entry(
         UNUSED,
@@ -50,7 +51,9 @@ OWN_ENTRIES = (
         "The defect it excused is gone, or the comment stands on the wrong line. Left in place, it will hide the next "
         "defect.\n\n## How to fix it\n\nRemove the name from the comment.\n\n## When it is not a bug\n\n"
         "The file is a module whose defect shows only when another file that uses it is examined too. Examine "
-        "the whole project, or move the comment to where the finding stands then.",
+        "the whole project, or move the comment to where the finding stands then.\n\n"
+        "## Fix safety\n\nThe fix removes the name, and the comment with its last one; it is safe, for comments change no "
+        "program.",
     ),
     Entry(
         UNEXAMINED,
