@@ -7,7 +7,21 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from modelint import Comparison, Confidence, Evidence, Finding, Place, Program, Rule, Severity, Span, StaticBatch
+from modelint import (
+    Comparison,
+    Confidence,
+    Edit,
+    Evidence,
+    Finding,
+    Fix,
+    Place,
+    Program,
+    Rule,
+    Safety,
+    Severity,
+    Span,
+    StaticBatch,
+)
 from modelint.documents import Script, read_script
 from modelint.engine import Policy, examine, settle
 from modelint.suppress import read_suppressions
@@ -208,3 +222,17 @@ def test_a_severity_can_be_set_but_not_that_of_a_failure(severity: Severity) -> 
     failure = found(2, "unreadable", severity=Severity.ERROR)
     settled = settle((found(1), failure), (), policy, lambda p: NO_COMMENTS, ())
     assert [f.severity for f in settled] == [severity, Severity.ERROR]
+
+
+def test_fixes_that_would_write_different_things_at_one_place_are_not_offered() -> None:
+    def writing(text: str) -> Fix:
+        return Fix(f"write {text}", Safety.SAFE, (Edit(Span(1, 4, 1, 4), text),))
+
+    def settled(*findings: Finding) -> list[Fix | None]:
+        policy = Policy(frozenset({"a-rule", "b-rule"}))
+        return [f.fix for f in settle(findings, (), lambda _: policy, lambda _: NO_COMMENTS, {"a-rule", "b-rule"})]
+
+    train, predict = writing(", training=True"), writing(", training=False")
+    assert settled(found(1, "a-rule", fix=train), found(1, "b-rule", fix=predict)) == [None, None]
+    assert settled(found(1, "a-rule", fix=train), found(1, "b-rule", fix=train)) == [train, train]
+    assert settled(found(1, "a-rule", fix=train), found(2, "b-rule", fix=predict)) == [train, predict]

@@ -14,7 +14,7 @@ from modelint.artifacts.model_file import ModelFile
 from modelint.artifacts.served import program_of
 from modelint.documents import Script, Unreadable
 from modelint.facts import Program, Settings
-from modelint.finding import Confidence, Evidence, Finding, Place, Severity
+from modelint.finding import Confidence, Evidence, Finding, Place, Severity, Span
 from modelint.rule import Check, Rule
 from modelint.selection import INTERNAL, UNEXAMINED, UNREADABLE
 from modelint.suppress import UNUSED, Ignore, Suppressions
@@ -145,7 +145,26 @@ def settle(
     failed = {finding.place.path for finding in distinct if _is_failure(finding)}
     for path in roots:
         kept += _about_comments(suppressions_of(path), policy_of(path), used, known, judge=path not in failed)
+    kept = _without_contradictions(kept)
     return tuple(sorted((_with_severity(f, policy_of(f.place.path)) for f in kept), key=lambda f: f.order))
+
+
+def _without_contradictions(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings without the fixes of those at one place that would write different things there.
+
+    One program trains with what another predicts with: neither mode is right for both, and who is asked first must
+    not decide.
+    """
+    written: dict[tuple[Place, Span], set[str]] = {}
+    for finding in findings:
+        for edit in finding.fix.edits if finding.fix else ():
+            written.setdefault((finding.place, edit.span), set()).add(edit.text)
+    return [
+        replace(finding, fix=None)
+        if any(len(written[finding.place, edit.span]) > 1 for edit in (finding.fix.edits if finding.fix else ()))
+        else finding
+        for finding in findings
+    ]
 
 
 def _distinct(found: Iterable[Finding]) -> list[Finding]:

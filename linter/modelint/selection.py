@@ -52,8 +52,8 @@ OWN_ENTRIES = (
         "defect.\n\n## How to fix it\n\nRemove the name from the comment.\n\n## When it is not a bug\n\n"
         "The file is a module whose defect shows only when another file that uses it is examined too. Examine "
         "the whole project, or move the comment to where the finding stands then.\n\n"
-        "## Fix safety\n\nThe fix removes the name, and the comment with its last one; it is safe, for comments change no "
-        "program.",
+        "## Fix safety\n\nThe fix removes the name, and the comment with its last one; it is safe, for comments change "
+        "no program.",
     ),
     Entry(
         UNEXAMINED,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from modelint.facts.calls import Comparison, ForwardPass, HardWiredMode, ModelCall
+from modelint.facts.calls import Comparison, ForwardPass, HardWiredMode, ModelCall, Purpose
 from modelint.facts.model import KerasVersion, Layer, LayerMade, Mode, Model, Passing
 from modelint.facts.randomness import RandomSource, Seeder, Seeding
 from modelint.facts.training import (
@@ -52,6 +52,15 @@ class Program:
         """The name of the argument that gives a model the mode; None if its own ``call`` takes none."""
         own = (forward.parameter for forward in self.all(ForwardPass) if forward.owner == model.kind)
         return next(own, "training")
+
+    def has_one_purpose(self, call: ModelCall) -> bool:
+        """Whether all that the program does with the result of a call, wherever it comes by, is one thing.
+
+        Where it is not, one mode cannot be right for all of it, and the call itself is not the place to state it.
+        """
+        place = call.place.resolve()
+        others = (other for other in self.all(ModelCall) if other.purpose not in (call.purpose, Purpose.DROPPED))
+        return not any(other.place.resolve() == place for other in others)
 
     def batchnorms_trained_by(self, run: TrainingRun) -> tuple[Layer, ...]:
         """The BatchNorm layers that a training run gives the statistics of its batches.

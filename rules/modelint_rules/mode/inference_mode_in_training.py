@@ -20,7 +20,8 @@ GAN's step run in inference mode rightly. Fine-tuning with BatchNormalization fr
 
 ## Fix safety
 
-The fix adds `training=True`, which changes what is trained; it is unsafe.
+The fix adds `training=True`, which changes what is trained; it is unsafe. There is none where the same call also gives
+predictions: hand the mode on to it from both places.
 
 ## References
 
@@ -59,7 +60,7 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     said = " (training=False)" if call.training is Passing.FALSE else ""
     parameter = program.mode_argument(call.model)
     argument = f"{parameter}=True" if parameter else None
-    addable = argument is not None and call.training is Passing.ABSENT
+    addable = call.training is Passing.ABSENT and program.has_one_purpose(call)
     yield rule.at(
         call.place,
         f"this training step runs {kinds(call.affected)} in inference mode{where}{said}; "

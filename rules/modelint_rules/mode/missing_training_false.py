@@ -23,7 +23,8 @@ a file, from an unknown library) are reported only with `--pedantic`.
 ## Fix safety
 
 The fix adds `training=False`. It is safe where the call runs in inference mode anyway, and unsafe where it may not, or
-where part of the model is unknown. Where it is only likely that the result is a prediction, there is none.
+where part of the model is unknown. Where it is only likely that the result is a prediction, or where the same call is
+part of a training step, too, there is none.
 
 ## References
 
@@ -36,6 +37,7 @@ from collections.abc import Iterator
 from modelint import (
     Confidence,
     Finding,
+    Fix,
     Mode,
     ModelCall,
     Passing,
@@ -71,5 +73,10 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
         because=call.because,
         severity=Severity.WARNING if in_train_mode else None,
         confidence=Confidence.HIGH if call.certain and call.model.mode_sensitive else Confidence.MEDIUM,
-        fix=call.with_argument("training=False", Safety.SAFE if harmless else Safety.UNSAFE) if call.certain else None,
+        fix=_fix(call, program, Safety.SAFE if harmless else Safety.UNSAFE),
     )
+
+
+def _fix(call: ModelCall, program: Program, safety: Safety) -> Fix | None:
+    """State the mode, where it is certain that all which the call gives is predictions."""
+    return call.with_argument("training=False", safety) if call.certain and program.has_one_purpose(call) else None

@@ -72,6 +72,8 @@ def _is_settled_by_the_call(call: ModelCall, program: Program) -> bool:
     """Whether passing the mode where the model is called decides about it, and it is plain that it should."""
     if call.training is Passing.TRUE and not call.evaluated:
         return False  # it may be meant
+    if not program.has_one_purpose(call):
+        return False  # it is part of a training step, too
     return call.through == "__call__" and program.mode_argument(call.model) == "training"
 
 
