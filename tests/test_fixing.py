@@ -18,6 +18,7 @@ from modelint.workspace.fixing import MOST_PASSES, Fixing, write
 from modelint.workspace.lookup import Overrides
 from modelint.workspace.output import replace_file
 from modelint.workspace.run import Request
+from test_notebooks import saved
 
 NEEDLESS = "x = 1  # modelint: ignore[reused-seed] because\n"
 """A file with one finding that has a safe fix and needs no analysis."""
@@ -232,6 +233,34 @@ def test_of_staged_files_those_are_fixed_that_are_staged_as_they_are(project: Pr
     assert text_of(project, "partly.py") == f"{NEEDLESS}y = 2\n"
     assert (ran.code, ran.err) == (1, "")
     assert "1 finding fixed in 1 file\n" in ran.out
+
+
+def test_in_a_notebook_the_sources_of_cells_are_fixed_and_nothing_else_changes(project: Project) -> None:
+    project.write("modelint.toml", VERSION)
+    model, evaluations = EVALUATION.split("\n\n\n", 1)
+    before = saved(f"%matplotlib inline\n{model}", f"print('é')  # modelint: ignore[reused-seed] x\n{evaluations}")
+    project.write("a.ipynb", before)
+    shown = project.run("check", "--diff", "--unsafe-fixes").out
+    ran = project.run("check", "--fix", "--unsafe-fixes")
+    after = text_of(project, "a.ipynb")
+    expected = before.replace("model(x),", "model(x, training=False),").replace("training=True", "training=False")
+    assert after == expected.replace("  # modelint: ignore[reused-seed] x", "")
+    assert (ran.code, ran.out) == (0, "3 findings fixed in 1 file\nAll clear: 1 file examined\n")
+    project.write("a.ipynb", before)
+    subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run(["git", "apply", "-p0"], input=shown, text=True, check=True)
+    assert text_of(project, "a.ipynb") == after
+
+
+def test_a_notebook_is_seeded_once_below_its_imports(project: Project) -> None:
+    network = (
+        "model = keras.Sequential([keras.layers.Dropout(0.5), keras.layers.Dense(1)])\n"
+        'model.compile("sgd", "mse")\nmodel.fit(np.zeros((4, 3)), np.zeros((4, 1)))'
+    )
+    project.write("a.ipynb", saved("import keras\nimport numpy as np\n\nx = 1", network))
+    assert project.run("check", "--fix", "--unsafe-fixes").out.startswith("1 finding fixed in 1 file\nAll clear")
+    seeded = "import keras\nimport numpy as np\n\nkeras.utils.set_random_seed(0)\n\nx = 1"
+    assert text_of(project, "a.ipynb") == saved(seeded, network)
 
 
 # What a faulty rule pack can do.

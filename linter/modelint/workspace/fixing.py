@@ -8,11 +8,13 @@ a module that they import is shown, and left to whoever asks for that module.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import attrs
 
-from modelint.documents import check_script, source_bytes, source_text
-from modelint.finding import Finding
+from modelint.documents import Notebook, check_script, is_notebook, read_notebook, source_bytes, source_text
+from modelint.documents.notebook_file import NotebookFile
+from modelint.finding import Finding, Fix
 from modelint.fix import Fixed, Trace, fix_text, is_applicable
 from modelint.selection import Catalogue
 from modelint.workspace import output
@@ -103,11 +105,10 @@ class Fixing:
             data = run.sources.data(path)
             if not isinstance(data, bytes):
                 continue
-            fixed = self._fix(path, data, findings)
+            after, fixed = self._fix(path, data, findings)
             self._refused.update({finding.order: finding for finding in fixed.refused})
             changed = changed or bool(fixed.applied)
-            after = source_bytes(fixed.text, data)
-            if fixed.applied and not dry and after is not None:
+            if fixed.applied and not dry:
                 self._before.setdefault(path, data)
                 self._now[path] = after
                 self._traces[path] = fixed.traces
@@ -126,17 +127,44 @@ class Fixing:
                 wanted.setdefault(path, []).append(finding)
         return wanted
 
-    def _fix(self, path: str, data: bytes, findings: Sequence[Finding]) -> Fixed:
+    def _fix(self, path: str, data: bytes, findings: Sequence[Finding]) -> tuple[bytes, Fixed]:
         """One pass over one file."""
+        if is_notebook(path):
+            return _fix_notebook(path, data, findings)
         text = source_text(data)
         if text is None:  # it could not be written back as it was
-            return Fixed("", refused=tuple(findings))
+            return data, Fixed("", refused=tuple(findings))
 
         def readable(changed: str) -> bool:
             encoded = source_bytes(changed, data)
             return encoded is not None and check_script(path, encoded) is None
 
-        return fix_text(text, findings, readable, self._traces.get(path, ()))
+        fixed = fix_text(text, findings, readable, self._traces.get(path, ()))
+        return source_bytes(fixed.text, data) or data, fixed
+
+
+def _fix_notebook(path: str, data: bytes, findings: Sequence[Finding]) -> tuple[bytes, Fixed]:
+    """One pass over a notebook: its file decides which edits go together, its cells how they are written."""
+    file = NotebookFile(data)
+
+    def faults(changed: bytes) -> int | None:
+        notebook = read_notebook(path, changed)
+        return len(notebook.faults) if isinstance(notebook, Notebook) else None
+
+    def readable(changed: str) -> bool:
+        return faults(changed.encode()) == faults(data)
+
+    in_cells = [each for each in findings if each.fix and all(edit.physical for edit in each.fix.edits)]
+    in_file = [replace(each, fix=_in_file(each.fix)) for each in in_cells if each.fix]
+    of_cells = {id(moved): each for moved, each in zip(in_file, in_cells, strict=True)}
+    fixed = fix_text(file.text, in_file, readable)
+    applied = tuple(of_cells[id(each)] for each in fixed.applied)
+    edits = dict.fromkeys(edit for each in applied if each.fix for edit in each.fix.edits)
+    return file.rewritten(edits), Fixed(fixed.text, applied, tuple(of_cells[id(each)] for each in fixed.refused))
+
+
+def _in_file(fix: Fix) -> Fix:
+    return replace(fix, edits=tuple(edit.in_file for edit in fix.edits))
 
 
 def write(rewritten: Sequence[Rewritten]) -> Iterator[str]:
