@@ -121,7 +121,7 @@ def test_a_diff_and_fix_only_still_say_what_could_not_be_examined(project: Proje
     project.write("a.py", "x = (\n")
     diff, fix_only = project.run("check", "--diff"), project.run("check", "--fix-only")
     assert (diff.code, fix_only.code) == (2, 2)
-    assert "a.py: the file is not valid Python 3" in diff.err
+    assert "modelint: a.py:1:5: the file is not valid Python 3" in diff.err
     assert "error[unreadable]" in fix_only.out
 
 

@@ -80,6 +80,7 @@ def show_difference(outcome: Outcome, options: dict[str, Any]) -> int:
     """Write what fixing would change to standard output, and how much that is to standard error; the exit code."""
     from modelint.documents import source_text
     from modelint.render import diff
+    from modelint.render.full import location
     from modelint.render.results import is_failure
     from modelint.render.summary import counted
     from modelint.workspace import output
@@ -90,7 +91,7 @@ def show_difference(outcome: Outcome, options: dict[str, Any]) -> int:
         output.write(diff.render(each.path, before or "", after or "", terminal))
     complain_of_refused(outcome)
     for finding in filter(is_failure, outcome.report.findings):
-        output.complain(f"modelint: {finding.place.path}: {finding.message}")
+        output.complain(f"modelint: {location(finding.place)}: {finding.message}")
     if outcome.fixed and not options["quiet"]:
         output.complain(f"would fix {counted(len(outcome.fixed), 'finding')}")
     if outcome.report.broken:
