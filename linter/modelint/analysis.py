@@ -34,18 +34,26 @@ RECURSION_LIMIT = 12_000
 
 
 class Analysis:
-    """Analyses root files one after the other; imported modules are executed once for all of them."""
+    """Analyses root files one after the other; imported modules are executed once for all of them.
+
+    ``stop`` is called now and then while a root is executed, and may raise to leave it.
+    """
 
     def __init__(self, sources: Sources, settings: Callable[[str], Settings]) -> None:
         self.sources = sources
         self.settings = settings
         self.library = Frameworks()
+        self.stop: Callable[[], None] | None = None
         self._begin()
         sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION_LIMIT))
 
     def _begin(self) -> None:
         self.importer = Importer(self.sources, self.library)
         self.store = Store()
+
+    def has_imported(self, path: str) -> bool:
+        """Whether a file was executed as a module that a root reaches."""
+        return path in self.importer.modules
 
     def program(self, path: str) -> Program:
         """The facts of a root file and of all first-party files it reaches. An unreadable file has none."""
@@ -57,6 +65,7 @@ class Analysis:
             self._begin()
         steps = STEPS_PER_ROOT + STEPS_PER_LINE * script.text.count("\n")
         interpreter = Interpreter(self.library, self.importer, self.store, steps)
+        interpreter.stop = self.stop
         self.store.push()
         try:
             return self._run(interpreter, script, settings)

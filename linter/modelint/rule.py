@@ -100,6 +100,11 @@ class Rule:
         return inspect.cleandoc(sys.modules[self._module].__doc__ or "")
 
     @property
+    def file(self) -> str | None:
+        """The file of its module."""
+        return sys.modules[self._module].__file__
+
+    @property
     def summary(self) -> str:
         """The first sentence of the page."""
         return self.documentation.split("\n\n", 1)[0].replace("\n", " ")

@@ -141,6 +141,7 @@ class Importer:
         stack, interpreter.stack = interpreter.stack, [frame]
         steps, interpreter.steps_left = interpreter.steps_left, STEPS_PER_IMPORT
         depth, interpreter.expression_depth = interpreter.expression_depth, 0
+        stop, interpreter.stop = interpreter.stop, None  # half a module would be kept for good
         self._depth += 1
         try:
             with interpreter.store.base():
@@ -151,5 +152,6 @@ class Importer:
             self._depth -= 1
             interpreter.events, interpreter.guards, interpreter.contexts = events, guards, contexts
             interpreter.stack, interpreter.steps_left, interpreter.expression_depth = stack, steps, depth
+            interpreter.stop = stop
             state.finished = True
         return state

@@ -7,7 +7,7 @@ every machine). Whatever lies beyond a bound is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import libcst
@@ -52,6 +52,7 @@ class Interpreter(Statements):
         self.importer = importer
         self.store = store
         self.steps_left = steps
+        self.stop: Callable[[], None] | None = None  # raises if the result is not wanted any more
         self.guards: list[Guard] = []
         self.stack: list[Frame] = []
         self.entered: set[libcst.CSTNode] = set()

@@ -42,6 +42,7 @@ class Statements(Expressions):
     """Executes statements in a frame. The interpreter inherits from it."""
 
     steps_left: int
+    stop: Callable[[], None] | None
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,6 +82,8 @@ class Statements(Expressions):
                 if executor is None:
                     continue
                 self.steps_left -= 1
+                if self.stop is not None:
+                    self.stop()
                 left = executor(statement, frame)
                 if left:
                     return left

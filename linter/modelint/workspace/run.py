@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import TracebackType
 
 import attrs
@@ -136,8 +136,7 @@ class Run:
         models = self._examine_models(discovered)
         found += [finding for findings in models.values() for finding in findings]
         found += [unreadable(document) for document in discovered.unreadable]
-        settled = settle(found, readable, self._policy, self._suppressions_of, self.catalogue.categories)
-        shown = tuple(in_cells(finding, self.sources.opened) for finding in settled if self._is_shown(finding))
+        settled, shown = self.settled(found, readable)
         examined = (*discovered.files, *models, *(document.path for document in discovered.unreadable))
         configurations = {self.lookup.for_file(name).path for name in discovered.files}
         return Report(
@@ -150,6 +149,14 @@ class Run:
             configurations=tuple(sorted(filter(None, configurations))),
             lines=self.sources.lines,
         )
+
+    def settled(
+        self, found: Iterable[Finding], readable: Collection[str]
+    ) -> tuple[Sequence[Finding], tuple[Finding, ...]]:
+        """All that is to be said of what was found, and of that what is shown; there in cells, if in notebooks."""
+        settled = settle(found, readable, self._policy, self._suppressions_of, self.catalogue.categories)
+        shown = tuple(in_cells(finding, self.sources.opened) for finding in settled if self._is_shown(finding))
+        return settled, shown
 
     def settings(self, name: str) -> Settings:
         """What configuration and project say for the program whose root is this file."""
@@ -197,21 +204,12 @@ class Run:
         with _Memory() as memory:
             for done, name in enumerate(files):
                 progress(done, len(files))
-                notebook = self.sources.notebook(name)
-                if isinstance(notebook, Notebook) and not notebook.is_python:
-                    found.append(unexamined(name, f"the notebook is written in {notebook.language}, not Python"))
-                    continue
                 if relevance(name):
                     analysed += 1
                     analysis = analysis or self.make_analysis(self.sources, self.settings)
-                    document = self.sources.script(name)
-                    found += examine(name, document, analysis, self._rules(name))
-                    failed = not isinstance(document, Script)
-                else:
-                    refusals = self.sources.check(name)
-                    found += map(unreadable, refusals)
-                    failed = bool(refusals) and not isinstance(notebook, Notebook)
-                if not failed:
+                about, could_be_read = self.examine_one(name, analysis if relevance(name) else None)
+                found += about
+                if could_be_read:
                     readable.append(name)
                     self._suppressions_of(name)
                 if memory.is_full():
@@ -220,6 +218,17 @@ class Run:
                     memory.empty()
         progress(len(files), len(files))
         return found, readable, analysed
+
+    def examine_one(self, name: str, analysis: Analysis | None) -> tuple[tuple[Finding, ...], bool]:
+        """The raw findings of one root file, and whether it could be read; of its syntax alone without ``analysis``."""
+        notebook = self.sources.notebook(name)
+        if isinstance(notebook, Notebook) and not notebook.is_python:
+            return (unexamined(name, f"the notebook is written in {notebook.language}, not Python"),), False
+        if analysis is not None:
+            document = self.sources.script(name)
+            return examine(name, document, analysis, self._rules(name)), isinstance(document, Script)
+        refusals = self.sources.check(name)
+        return tuple(map(unreadable, refusals)), not refusals or isinstance(notebook, Notebook)
 
     def _examine_models(self, discovered: Discovered) -> dict[str, tuple[Finding, ...]]:
         """The raw findings by model file, without the files met in a scan that are no models after all."""
@@ -252,6 +261,10 @@ class Run:
             read = read_suppressions(name, self.sources.text(name), starts) if marked else Suppressions(name)
             self._suppressions[name] = read
         return self._suppressions[name]
+
+    def forget_comments(self, name: str) -> None:
+        """Read the comments of a file anew when they are next asked for."""
+        self._suppressions.pop(name, None)
 
     def _is_shown(self, finding: Finding) -> bool:
         return finding.confidence is Confidence.HIGH or self.lookup.for_file(finding.place.path).pedantic

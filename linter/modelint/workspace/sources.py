@@ -12,6 +12,7 @@ import posixpath
 import re
 import stat
 import tokenize
+from typing import Any
 
 import attrs
 
@@ -35,6 +36,7 @@ class FileSources:
     _roots: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     _lines: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     _notebooks: dict[str, Notebook | Unreadable] = attrs.field(factory=dict)
+    _stamps: dict[str, tuple[int, int] | None] = attrs.field(factory=dict)
     _opened: dict[str, Opened | None] = attrs.field(factory=dict)
 
     def script(self, path: str) -> Script | Unreadable:
@@ -88,6 +90,7 @@ class FileSources:
         if path in self.overlay:
             return self.overlay[path]
         if path not in self._data:
+            self._stamps[path] = _stamp(path)
             self._data[path] = _read(path)
         return self._data[path]
 
@@ -145,6 +148,25 @@ class FileSources:
             self._roots[directory] = tuple(found)
         return self._roots[directory]
 
+    def put(self, path: str, data: bytes | None) -> None:
+        """Let a file hold other bytes than on disk, or (None) what is on disk."""
+        path = normal(path)
+        if data is None:
+            self.overlay.pop(path, None)
+        else:
+            self.overlay[path] = data
+        self.drop(path)
+
+    def drop(self, path: str) -> None:
+        """Forget what was read of one file."""
+        kept: tuple[dict[str, Any], ...] = (self._documents, self._data, self._kinds, self._lines)
+        for known in (*kept, self._notebooks, self._opened, self._stamps):
+            known.pop(normal(path), None)
+
+    def changed_on_disk(self) -> tuple[str, ...]:
+        """The files that are not any more what was read of them."""
+        return tuple(path for path, stamp in self._stamps.items() if _stamp(path) != stamp)
+
     def forget(self) -> None:
         """Let go of all trees and bytes, but for the overlay and the lines that were shown."""
         self._documents.clear()
@@ -170,6 +192,15 @@ def largest(path: str) -> int:
 def _is_packaged(directory: str) -> bool:
     """Whether a directory is where a distribution is built: imports are written as from there."""
     return any(os.path.isfile(os.path.join(directory, name)) for name in ("pyproject.toml", "setup.py", "setup.cfg"))
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    """What changes when a file is written; None if there is none."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_mtime_ns, status.st_size
 
 
 def _read(path: str) -> bytes | Unreadable:

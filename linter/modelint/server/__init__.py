@@ -1,0 +1,1 @@
+"""The language server: ``modelint server``, for editors. Needs the extra ``lsp``."""
