@@ -25,7 +25,7 @@ from modelint.workspace.configuration import ConfigurationError
 from modelint.workspace.session import Session, StoppedError
 from modelint.workspace.stack import on_a_deep_stack
 
-DEBOUNCE = 0.05
+DEBOUNCE = 0.02
 """Seconds without a change before an examination begins."""
 
 IDLE = 1.0
