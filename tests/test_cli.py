@@ -376,3 +376,10 @@ def test_no_framework_is_imported_by_a_run(project: Project) -> None:
 def test_the_module_runs_like_the_command(repository: Path) -> None:
     out, _ = start("--version", cwd=repository).communicate(timeout=60)
     assert out.decode() == f"modelint {__version__}\n"
+
+
+def test_the_server_says_how_to_get_what_it_needs(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pygls", None)
+    ran = project.run("server")
+    sentence = "the language server needs pygls; install it with: pip install 'modelint[lsp]'"
+    assert (ran.code, ran.out, ran.err) == (2, "", f"modelint: {sentence}\n")

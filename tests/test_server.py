@@ -188,7 +188,7 @@ async def test_fixes_are_offered_and_marked_when_they_change_what_is_computed(
 
 @pytest.mark.asyncio
 async def test_hover_shows_the_page_of_the_rule(client: LanguageClient, tmp_path: Path) -> None:
-    uri = open_text(client, tmp_path / "train.py", SCRIPT)
+    uri = open_text(client, tmp_path / "train.py", SCRIPT + "x = 1  # modelint: ignore[hard-wired-training] why\n")
     await until(client, uri, bool)
 
     async def hover(line: int) -> types.Hover | None:
@@ -199,6 +199,10 @@ async def test_hover_shows_the_page_of_the_rule(client: LanguageClient, tmp_path
     assert shown is not None
     assert isinstance(shown.contents, types.MarkupContent)
     assert shown.contents.value.startswith(f"# {BUG}\n")
+    named = await hover(SCRIPT.count("\n"))
+    assert named is not None
+    assert isinstance(named.contents, types.MarkupContent)
+    assert "# hard-wired-training\n" in named.contents.value
     assert await hover(0) is None
 
 

@@ -18,7 +18,8 @@ from modelint.documents.notebook import sources
 from modelint.finding import Edit, Span
 
 _LINE_END = re.compile(r"\r\n?|\n")
-_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_WRITTEN_LINE = re.compile(r"(?:\\(?!n).|[^\\])*\\n|(?:\\(?!n).|[^\\])+")
+"""A line of a string as JSON writes it, with its end."""
 _CHARACTER = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL
 )
@@ -121,58 +122,38 @@ class NotebookFile:
         return Span(*self._place(begin), *self._place(end))
 
     def edit(self, edit: Edit) -> Edit | None:
-        """An edit of a cell as one of the file: still valid JSON, though not divided into lines as Jupyter does it."""
-        span = self.span(edit.cell, edit.span) if edit.cell is not None else None
-        return Edit(span, self._dumped(edit.text)[1:-1]) if span else None
+        """An edit of a cell as one of the file. A list of strings goes on having a string for every line."""
+        source = self._sources.get(edit.cell or 0)
+        if edit.cell is None or source is None or not source.strings:
+            return None
+        first, last = _without_last_line(source, edit)
+        begin = source.raw(self.text, first)
+        end = begin if first == last else source.raw(self.text, last, ends=edit.text.endswith("\n"))
+        written = self._dumped(edit.text)[1:-1]
+        if source.is_list:
+            goes_on = edit.text.endswith("\n") and self.text[end] != '"'
+            written = self._divided([*_WRITTEN_LINE.findall(written), *([""] if goes_on else [])], source)
+        return Edit(Span(*self._place(begin), *self._place(end)), written)
 
     def rewritten(self, edits: Iterable[Edit]) -> bytes:
         """The file with the sources of some cells edited; only the strings that change are written anew.
 
-        Edits of one cell must not overlap; those that stand in no cell are left out.
+        Edits must not overlap; those that stand in no cell are left out.
         """
-        changes: list[tuple[int, int, str]] = []
-        by_cell: dict[int, list[Edit]] = {}
-        for edit in edits:
-            source = self._sources.get(edit.cell or 0)
-            if edit.cell is not None and source is not None and source.strings:
-                by_cell.setdefault(edit.cell, []).append(edit)
-        for cell, wanted in by_cell.items():
-            changes += self._changes(self._sources[cell], wanted)
         text = self.text
-        for begin, end, written in sorted(changes, reverse=True):
-            text = text[:begin] + written + text[end:]
+        changes = [change for edit in edits if (change := self.edit(edit)) is not None]
+        for change in sorted(changes, key=lambda change: change.span, reverse=True):
+            begin = self._lines[change.span.line - 1] + change.span.column - 1
+            end = self._lines[change.span.end_line - 1] + change.span.end_column - 1
+            text = text[:begin] + change.text + text[end:]
         return self._mark + text.encode()
 
-    def _changes(self, source: _Source, edits: Sequence[Edit]) -> Iterator[tuple[int, int, str]]:
-        """What to write where, for the strings of one cell that the edits touch."""
-        starts = source.starts
-        runs: list[tuple[int, int, list[tuple[int, int, str]]]] = []  # first and last string, what changes in them
-        for begin, end, text in sorted((*_without_last_line(source, edit), edit.text) for edit in edits):
-            first = max(0, min(bisect.bisect_right(starts, begin), len(source.strings)) - 1)
-            last = max(first, bisect.bisect_left(starts, end) - 1)
-            if runs and first <= runs[-1][1]:
-                runs[-1] = (runs[-1][0], max(last, runs[-1][1]), [*runs[-1][2], (begin, end, text)])
-            else:
-                runs.append((first, last, [(begin, end, text)]))
-        for first, last, changed in runs:
-            text = "".join(source.strings[first : last + 1])
-            for begin, end, written in reversed(changed):
-                text = text[: begin - starts[first]] + written + text[end - starts[first] :]
-            yield self._written(source, first, last, text)
-
-    def _written(self, source: _Source, first: int, last: int, text: str) -> tuple[int, int, str]:
-        """The strings from ``first`` to ``last`` with another text: a list has a string for every line."""
+    def _divided(self, lines: Sequence[str], source: _Source) -> str:
+        """Lines as JSON writes them, in a string each."""
         strings = source.strings
-        begin, end = strings[first].start, strings[last].end
-        if not source.is_list:
-            return begin, end, self._dumped(text)
-        lines = _LINE.findall(text) or [text]
-        if not text and len(strings) > last - first + 1:  # the strings go, with a comma
-            if first:
-                return strings[first - 1].end, end, ""
-            return begin, strings[last + 1].start, ""
-        between = self.text[strings[0].end : strings[1].start] if len(strings) > 1 else self._before(begin)
-        return begin, end, between.join(map(self._dumped, lines))
+        several = len(strings) > 1
+        between = self.text[strings[0].end : strings[1].start] if several else self._before(strings[0].start)
+        return f'"{between}"'.join(lines)
 
     def _before(self, begin: int) -> str:
         """What would part a string at ``begin`` from a second one."""

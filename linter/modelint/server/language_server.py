@@ -13,8 +13,10 @@ from modelint import __version__
 from modelint.render.rules import page
 from modelint.selection import Catalogue
 from modelint.server import actions
-from modelint.server.opened import opened_document, opened_notebook
+from modelint.server.opened import opened_document, opened_notebook, source_lines
+from modelint.server.presenting import client_range
 from modelint.server.worker import Worker
+from modelint.suppress import read_suppressions
 from modelint.workspace.lookup import FILE_NAMES
 
 WATCHED = (*(f"**/{name}" for name in FILE_NAMES), "**/*.py")
@@ -73,6 +75,13 @@ class ModelintServer(LanguageServer):
         if params is None or params.version != self.workspace.get_text_document(uri).version:
             return []
         return list(params.diagnostics)
+
+    def ignored(self, uri: str) -> list[tuple[str, types.Range]]:
+        """The names of rules in the suppression comments of a text, and where they are."""
+        document = self.workspace.get_text_document(uri)
+        ignores = read_suppressions(uri, document.source).ignores
+        lines = source_lines(document.source) if ignores else []
+        return [(ignore.rule, client_range(self.workspace.position_codec, lines, ignore.span)) for ignore in ignores]
 
     async def watch(self) -> None:
         """Ask the client to say when files change that matter."""
@@ -173,13 +182,14 @@ def _answer(server: ModelintServer) -> None:
 
     @server.feature(types.TEXT_DOCUMENT_HOVER)
     def hover(params: types.HoverParams) -> types.Hover | None:
-        here = types.Range(params.position, params.position)
-        met = [each for each in server.current(params.text_document.uri) if _meet(each.range, here)]
-        pages = [server.pages[code] for code in dict.fromkeys(str(each.code) for each in met) if code in server.pages]
+        uri, here = params.text_document.uri, types.Range(params.position, params.position)
+        named = [(str(each.code), each.range) for each in server.current(uri) if _meet(each.range, here)]
+        named += [(rule, span) for rule, span in server.ignored(uri) if _meet(span, here)]
+        pages = [server.pages[rule] for rule in dict.fromkeys(rule for rule, _ in named) if rule in server.pages]
         if not pages:
             return None
         text = "\n\n---\n\n".join(pages)
-        return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, text), met[0].range)
+        return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, text), named[0][1])
 
 
 def _meet(one: types.Range, other: types.Range) -> bool:

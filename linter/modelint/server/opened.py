@@ -7,6 +7,7 @@ the editor has now, so that it is read like one.
 from __future__ import annotations
 
 import json
+import re
 import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pygls.uris import to_fs_path
 from pygls.workspace import TextDocument, Workspace
 
 SCHEME = "file:"
+_LINE_END = re.compile(r"\r\n?|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,11 @@ def encoded(text: str) -> bytes:
         return text.encode(declared)
     except (SyntaxError, LookupError, UnicodeEncodeError):
         return data
+
+
+def source_lines(text: str) -> list[str]:
+    """The lines of a text, without their ends, as the protocol counts them."""
+    return _LINE_END.split(text)
 
 
 def _path(uri: str) -> str | None:

@@ -30,6 +30,13 @@ START = Span(1, 1, 1, 1)
 Lines = Callable[[Place], Sequence[str]]
 
 
+def client_range(codec: PositionCodec, lines: Sequence[str], span: Span) -> types.Range:
+    """A span of some lines as the client counts."""
+    start = types.Position(span.line - 1, span.column - 1)
+    end = types.Position(span.end_line - 1, span.end_column - 1)
+    return codec.range_to_client_units(lines, types.Range(start, end))
+
+
 @dataclass(frozen=True, slots=True)
 class Presenter:
     """What findings are presented with. ``opened`` are the open files by name."""
@@ -62,11 +69,7 @@ class Presenter:
 
     def range(self, place: Place) -> types.Range:
         """A place as the client counts; the first line's beginning for a file as a whole."""
-        span = place.span or START
-        lines = self.lines(place.source) or ("",)
-        start = types.Position(span.line - 1, span.column - 1)
-        end = types.Position(span.end_line - 1, span.end_column - 1)
-        return self.codec.range_to_client_units(lines, types.Range(start, end))
+        return client_range(self.codec, self.lines(place.source), place.span or START)
 
     def _shown(self, place: Place) -> Place:
         """The place in a text that the client has: in a cell, or in the file if that is open as a text."""
