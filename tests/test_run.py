@@ -64,6 +64,12 @@ def test_a_comment_with_a_reason_excuses_a_finding(training: Project) -> None:
     assert (ran.code, ran.out) == (0, "All clear: 2 files examined\n")
 
 
+def test_a_reason_that_says_that_it_is_meant_does_not_make_the_comment_unused(training: Project) -> None:
+    comment = "# modelint: ignore[inference-mode-in-training] deliberate, for uncertainty"
+    training.write("train.py", TRAIN.replace("model(x))", f"model(x))  {comment}"))
+    assert rules(training) == []
+
+
 def test_a_comment_for_another_rule_does_not(training: Project) -> None:
     training.write("train.py", TRAIN.replace("model(x))", "model(x))  # modelint: ignore[reused-seed] x"))
     assert rules(training) == [("train.py", "inference-mode-in-training"), ("train.py", "unused-ignore")]

@@ -12,12 +12,16 @@ import pytest_lsp
 from lsprotocol import types
 from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities, make_test_lsp_client
 
+from modelint.finding import Span
+from modelint.server.excusing import excuse
 from test_notebooks import MODEL, STEP
 
 SCRIPT = f"{MODEL}\n\n\n{STEP}\n"
 BUG = "inference-mode-in-training"
 LINE = SCRIPT.splitlines().index("        loss = tf.reduce_mean((model(x) - y) ** 2)")
 PATIENCE = 60.0
+CALL = "y = model(x)"
+EXCUSE = "# modelint: ignore[mode-lost-in-call] say why"
 
 Diagnostics = Sequence[types.Diagnostic]
 
@@ -170,7 +174,7 @@ async def test_fixes_are_offered_and_marked_when_they_change_what_is_computed(
         found = await client.text_document_code_action_async(params)
         return [each for each in found or () if isinstance(each, types.CodeAction)]
 
-    (fix, everything) = await offered(LINE)
+    (fix, excuse, everything) = await offered(LINE)
     assert fix.title == "pass training=True (changes what the program computes)"
     assert (fix.kind, fix.is_preferred) == (types.CodeActionKind.QuickFix, None)
     assert fix.edit is not None
@@ -179,7 +183,13 @@ async def test_fixes_are_offered_and_marked_when_they_change_what_is_computed(
 
     assert everything.kind == "source.fixAll.modelint"
     assert [each.title for each in await offered(0, "source")] == [everything.title]
-    assert [each.title for each in await offered(LINE, "quickfix")] == [fix.title]
+    assert [each.title for each in await offered(LINE, "quickfix")] == [fix.title, excuse.title]
+    assert excuse.edit is not None
+    assert excuse.edit.changes is not None
+    excused = apply(SCRIPT, excuse.edit.changes[uri])
+    assert f"(model(x) - y) ** 2)  # modelint: ignore[{BUG}] say why\n" in excused
+    change(client, uri, 2, excused)
+    assert not await until(client, uri, lambda found: not found)
     assert everything.edit is not None
     assert everything.edit.changes is not None
     fixed = apply(SCRIPT + "# modelint: ignore[hard-wired-training] why\n", everything.edit.changes[uri])
@@ -291,3 +301,29 @@ async def test_what_cannot_be_examined_does_not_end_the_server(client: LanguageC
     )
     uri = open_text(client, tmp_path / "train.py", SCRIPT)
     assert codes(await until(client, uri, bool)) == [BUG]
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (CALL, f"{CALL}  {EXCUSE}"),
+        (
+            "%cd ..\n%time y = model(x)",
+            "%cd ..\n%time y = model(x)  # modelint: ignore[mode-lost-in-call] say why",
+        ),
+        ("y = (  # modelint: ignore[a] b\n  1)", "y = (  # modelint: ignore[a, mode-lost-in-call] b\n  1)"),
+        ("y = '''\n'''", f"y = '''\n'''  {EXCUSE}"),
+        ("y = (", None),
+    ],
+)
+def test_a_comment_that_excuses_is_put_where_it_holds(cell: str, expected: str | None) -> None:
+    line = 2 if "%time" in cell else 1
+    edit = excuse(cell, "mode-lost-in-call", Span(line, 1, line, 2), in_cell=True)
+    if expected is None:
+        assert edit is None
+    else:
+        assert edit is not None
+        lines = cell.split("\n")
+        text = lines[edit.span.line - 1]
+        lines[edit.span.line - 1] = text[: edit.span.column - 1] + edit.text + text[edit.span.column - 1 :]
+        assert "\n".join(lines) == expected

@@ -32,7 +32,7 @@ def says_so(site: Site) -> str | None:
     lines = site.script.lines
     for number in range(max(0, span.line - 1 - LINES_ABOVE), min(len(lines), span.end_line)):
         _, mark, comment = lines[number].partition("#")
-        if mark and _SAYS_SO.search(comment):
+        if mark and "modelint:" not in comment and _SAYS_SO.search(comment):  # an ignore's reason is for people
             return "a comment says so"
     return None
 

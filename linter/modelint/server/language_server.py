@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from modelint import __version__
+from modelint.documents import is_notebook
+from modelint.finding import Span
 from modelint.render.rules import page
 from modelint.selection import Catalogue
 from modelint.server import actions
+from modelint.server.excusing import excuse
 from modelint.server.opened import opened_document, opened_notebook, source_lines
 from modelint.server.presenting import client_range
 from modelint.server.worker import Worker
@@ -75,6 +79,25 @@ class ModelintServer(LanguageServer):
         if params is None or params.version != self.workspace.get_text_document(uri).version:
             return []
         return list(params.diagnostics)
+
+    def excuses(self, uri: str, diagnostic: types.Diagnostic) -> Iterator[types.CodeAction]:
+        """The action that says in a comment that what a diagnostic finds is meant."""
+        if is_notebook(uri):
+            return  # open as a text: a comment would stand in the JSON
+        text, codec = self.workspace.get_text_document(uri).source, self.workspace.position_codec
+        lines = source_lines(text)
+        at = codec.range_from_client_units(lines, diagnostic.range)
+        span = Span(at.start.line + 1, at.start.character + 1, at.end.line + 1, at.end.character + 1)
+        in_cell = self.workspace.get_notebook_document(cell_uri=uri) is not None
+        edit = excuse(text, str(diagnostic.code), span, in_cell=in_cell)
+        if edit is not None:
+            change = types.TextEdit(client_range(codec, lines, edit.span), edit.text)
+            yield types.CodeAction(
+                title=f"Excuse {diagnostic.code} here with a comment",
+                kind=types.CodeActionKind.QuickFix,
+                diagnostics=[diagnostic],
+                edit=types.WorkspaceEdit(changes={uri: [change]}),
+            )
 
     def ignored(self, uri: str) -> list[tuple[str, types.Range]]:
         """The names of rules in the suppression comments of a text, and where they are."""
@@ -175,6 +198,7 @@ def _answer(server: ModelintServer) -> None:
             for diagnostic in current:
                 if _meet(diagnostic.range, params.range):
                     found += actions.fixes_of(diagnostic)
+                    found += server.excuses(params.text_document.uri, diagnostic)
         if actions.wanted(actions.FIX_ALL, params.context.only):
             everything = actions.fix_all(current)
             found += [everything] if everything is not None else []
