@@ -6,7 +6,7 @@ is served, and several calls of one layer, are one fact.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from modelint.artifacts.model_file import Effect, EffectKind, Entry, ModelFile
@@ -14,6 +14,8 @@ from modelint.facts import (
     BatchReduction,
     Fact,
     Governor,
+    HardWiredMode,
+    KerasVersion,
     Layer,
     Mode,
     ModelCall,
@@ -43,12 +45,34 @@ def node_place(path: str, layer: Layer) -> Place:
 
 def _facts(file: ModelFile, entry: Entry, settings: Settings) -> Iterator[Fact]:
     yield entry.model
-    yield from entry.facts
+    for fact in entry.facts:
+        yield from _in_play(fact, settings)
     if entry.fixed:
         yield from _train_mode(file, entry, settings)
     for effect in entry.effects:
         yield from _effect(effect, entry)
     yield from _static_batch(file, entry)
+
+
+def _in_play(fact: Fact, settings: Settings) -> Iterator[Fact]:
+    """A fact that a reader found for all versions that may have written the file, for those that the project names."""
+    if not settings.versions_known or not isinstance(fact, (HardWiredMode, ModelCall)):
+        yield fact
+    elif isinstance(fact, HardWiredMode):
+        predicting = _of_versions(fact.modes_in_predict, settings)
+        if predicting:
+            called = _of_versions(fact.modes_when_called, settings)
+            yield replace(fact, modes_in_predict=predicting, modes_when_called=called)
+    else:
+        modes = _of_versions(fact.modes, settings)
+        agreed = set(modes.values())
+        if agreed - {Mode.INFERENCE}:
+            yield replace(fact, modes=modes, mode=agreed.pop() if len(agreed) == 1 else Mode.UNKNOWN)
+
+
+def _of_versions(modes: Mapping[KerasVersion, Mode], settings: Settings) -> dict[KerasVersion, Mode]:
+    """The modes in the versions in play; all of them if the file cannot be of any of these."""
+    return {version: mode for version, mode in modes.items() if version in settings.versions} or dict(modes)
 
 
 def _train_mode(file: ModelFile, entry: Entry, settings: Settings) -> Iterator[Fact]:
@@ -97,5 +121,7 @@ def _static_batch(file: ModelFile, entry: Entry) -> Iterator[Fact]:
         size = port.shape[0] if port.shape else None
         if isinstance(size, int):
             how = f"the input {port.name!r} of {entry.names[0]!r}" if port.name else f"an input of {entry.names[0]!r}"
-            yield StaticBatch(Place(file.path, node=port.name or entry.names[0]), how, size, enforced=entry.fixed)
+            # Keras itself feeds any batch to a model with a fixed one, unless a layer keeps a state for each row.
+            enforced = entry.fixed or any(layer.traits.writes_state_at_inference for layer in entry.model.layers)
+            yield StaticBatch(Place(file.path, node=port.name or entry.names[0]), how, size, enforced=enforced)
             return

@@ -31,6 +31,8 @@ class ModelCall:
     the mode in which the model's mode-sensitive layers end up (``TRAIN`` if any does so unasked), and
     ``affected`` the layers concerned. ``mode`` is the one mode they agree on, else ``UNKNOWN``. ``deliberate``
     is why the use is taken for intended ("Monte-Carlo dropout", "comment says so"), or None.
+    ``any_call`` names the calls that are meant where none is written ("model(x)": what any such call of a saved model
+    does); it is empty for a call of a program.
     ``because`` leads from the model's making over its sensitive layers to this call. ``training_position`` is where
     the call takes ``training`` by position; ``bypass`` what is written between the model and the arguments (``.call``).
     """
@@ -51,6 +53,7 @@ class ModelCall:
     function: str | None = None  # the enclosing function's name
     training_position: int | None = None
     bypass: Located | None = None
+    any_call: str = ""
     because: Because = ()
 
     def with_argument(self, argument: str, safety: Safety) -> Fix | None:

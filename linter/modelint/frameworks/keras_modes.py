@@ -70,7 +70,8 @@ class CallNode:
     parameter's default (ABSENT: it has none and must be passed). ``keywords``: the callee's ``call`` takes
     ``**kwargs``, and a FORWARDED child is passed them. ``reached`` are the values of the enclosing call's own
     ``training`` parameter under which the call is made at all (``if training:`` -> {True}). ``bypass``: called as
-    ``part.call(x)``. ``key`` identifies the leaf to the caller, who gives each call of a leaf its own: leaves under one
+    ``part.call(x)``. ``as_recorded``: ``passing`` is what a functional model has saved, and a default that is not there
+    was not recorded. ``key`` identifies the leaf to the caller, who gives each call of a leaf its own: leaves under one
     key are taken for one, and are unresolved if they disagree.
     """
 
@@ -83,6 +84,7 @@ class CallNode:
     reached: frozenset[Training] = ALWAYS
     bypass: bool = False
     keywords: bool = False
+    as_recorded: bool = False
 
 
 def resolve(
@@ -208,7 +210,7 @@ class _Simulation:
             return _NOT_PASSED  # neither is recorded
         if not self.leaks_defaults:
             return recorded
-        if child.passing is Passing.ABSENT and child.parameter:
+        if child.passing is Passing.ABSENT and child.parameter and not child.as_recorded:
             recorded = frozenset(_ABSENT if mode is None else mode for mode in _PASSED[child.default])
         if not child.parameter and not self.erases:
             return recorded

@@ -65,7 +65,8 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     in_train_mode = [version for version, mode in call.modes.items() if mode is Mode.TRAIN]
     what = "the run mode of this prediction is left to its context"
     if in_train_mode:
-        what = f"this prediction runs {kinds(call.affected)} in train mode in {version_ranges(in_train_mode)}"
+        subject = call.any_call or "this prediction"
+        what = f"{subject} runs {kinds(call.affected)} in train mode in {version_ranges(in_train_mode)}"
     harmless = call.mode is Mode.INFERENCE and not call.model.opaque
     yield rule.at(
         call.place,

@@ -49,9 +49,10 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
         return
     if not call.affected:  # all of it is hard-wired in the model, and told there by hard-wired-training
         return
+    subject = call.any_call or "this prediction"
     yield rule.at(
         call.place,
-        f"this prediction runs {kinds(call.affected)} in train mode{_cause(call)}; {_advice(call)}",
+        f"{subject} runs {kinds(call.affected)} in train mode{_cause(call)}; {_advice(call)}",
         because=call.because,
         confidence=_confidence(call),
         fix=call.with_inference_mode() if _is_settled_by_the_call(call, program) else None,
