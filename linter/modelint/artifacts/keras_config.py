@@ -11,12 +11,14 @@ a layer that does not exist, layers in a circle) is malformed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from modelint.artifacts.json_text import Json
-from modelint.artifacts.keras_order import Reference, execution_order
+from modelint.artifacts.keras_nodes import Reference, recorded_call, references, shape_of
+from modelint.artifacts.keras_order import execution_order
 from modelint.artifacts.limits import Budget, MalformedError
 from modelint.facts import UNKNOWN, Passing, Setting, Shape
 from modelint.frameworks import keras_layers as table
@@ -25,7 +27,6 @@ from modelint.frameworks.keras_modes import Style
 STEPS_PER_CALL: Final = 200
 """What a layer call costs of the budget: at most 20,000 are taken. EfficientNetB7 has 816."""
 
-_CONSTANT: Final = "_CONSTANT_VALUE"
 _LIBRARY: Final = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras")
 _OPERATIONS: Final = ("keras.src.ops", "keras.ops", "keras.src.backend.common.keras_tensor")
 _OPERATION_LAYERS: Final = frozenset(
@@ -127,15 +128,6 @@ def setting(value: Json) -> Setting:
     return value
 
 
-def shape_of(value: Json) -> Shape | None:
-    """A shape as JSON has it; None if it is none."""
-    if not isinstance(value, list) or len(value) > 64:
-        return None
-    if not all(size is None or (isinstance(size, int) and not isinstance(size, bool)) for size in value):
-        return None
-    return tuple(size if isinstance(size, int) and size >= 0 else None for size in value)
-
-
 @dataclass(slots=True)
 class _Reading:
     budget: Budget
@@ -185,10 +177,20 @@ class _Reading:
         if parameter is None:
             return
         held = wrapper.config.get(parameter)
-        parts = held if isinstance(held, list) else [held, wrapper.config.get("backward_layer")]
-        for part in parts:
+        for part in held if isinstance(held, list) else [held]:
             if isinstance(part, dict) and "class_name" in part:
-                yield self.layer(part, f"a layer in {wrapper.name!r}")
+                yield self._named(part, wrapper, "forward_")
+        if wrapper.kind == "Bidirectional":
+            back = wrapper.config.get("backward_layer") or _reversed(held)
+            if isinstance(back, dict) and "class_name" in back:
+                yield self._named(back, wrapper, "backward_")
+
+    def _named(self, part: Json, wrapper: KerasLayer, prefix: str) -> KerasLayer:
+        """Read a wrapped layer. Those of a Bidirectional are renamed; Keras 3 records the names that they then have."""
+        made = self.layer(part, f"a layer in {wrapper.name!r}")
+        if wrapper.kind == "Bidirectional" and not made.name.startswith(("forward_", "backward_")):
+            made.name = prefix + made.name
+        return made
 
     # sequential models
 
@@ -228,8 +230,8 @@ class _Reading:
                 raise MalformedError(f"two layers are called {own!r}")
             layers[own] = layer
             recorded[own] = _items(data.get("inbound_nodes") or [], f"the calls of {own!r}")
-        inputs = tuple(_references(config.get("input_layers")))
-        outputs = tuple(_references(config.get("output_layers")))
+        inputs = tuple(references(config.get("input_layers")))
+        outputs = tuple(references(config.get("output_layers")))
         calls: dict[tuple[str, int], KerasCall] = {}
         for own, layer in layers.items():
             for index, node in enumerate(recorded[own]):
@@ -270,39 +272,13 @@ class _Reading:
         return end
 
     def _call(self, layer: KerasLayer, index: int, node: Json, layers: dict[str, KerasLayer]) -> KerasCall:
-        found: list[tuple[Reference, Shape | None]] = []
-        arguments: dict[str, Json] = {}
-        if isinstance(node, dict):
-            _tensors_3(node.get("args"), found)
-            keywords = _mapping(node.get("kwargs") or {}, f"the arguments of {layer.name!r}")
-            for key in sorted(keywords):  # as Keras flattens them
-                _tensors_3(keywords[key], found)
-            arguments = dict(keywords)
-        else:
-            for entry in _entries_2(node):
-                arguments = _mapping(entry[3], f"the arguments of {layer.name!r}") if len(entry) > 3 else arguments
-                if entry[0] != _CONSTANT:
-                    found.append((_reference(entry), None))
-            for key in sorted(arguments):
-                found += [(one, None) for one in _tensors_2(arguments[key], layers)]
-        passing = _passing(arguments)
-        rest = {key: value for key, value in arguments.items() if key not in ("training", "mask", "name")}
-        if not found:
+        recorded = recorded_call(node, layers)
+        if not recorded.tensors:
             raise MalformedError(f"call {index} of the layer {layer.name!r} takes no tensor")
-        return KerasCall(
-            layer, index, tuple(one for one, _ in found), passing, tuple(shape for _, shape in found), rest
-        )
-
-
-def _passing(arguments: Mapping[str, Json]) -> Passing:
-    if "training" not in arguments:
-        return Passing.ABSENT
-    match arguments["training"]:
-        case None:
-            return Passing.NONE
-        case bool() | 0 | 1 as value:
-            return Passing.TRUE if value else Passing.FALSE
-    return Passing.DYNAMIC
+        shapes = recorded.shapes
+        if shapes == (None,) and index == 0:  # Keras 2 records no tensor's shape, but what the first call built
+            shapes = (layer.built_on,)
+        return KerasCall(layer, index, recorded.tensors, recorded.passing, shapes, recorded.arguments)
 
 
 def _counted_from_0(one: Reference, layer: KerasLayer | None) -> Reference:
@@ -310,64 +286,6 @@ def _counted_from_0(one: Reference, layer: KerasLayer | None) -> Reference:
         return one
     counted_from_1 = layer.network.style is Style.FUNCTIONAL or bool(layer.network.inputs[0].name)
     return Reference(one.layer, one.node - counted_from_1, one.tensor)
-
-
-def _tensors_3(value: Json, found: list[tuple[Reference, Shape | None]]) -> None:
-    """Collect the tensors in an argument that Keras 3 wrote, in the order in which Keras flattens them."""
-    match value:
-        case {"class_name": "__keras_tensor__", "config": {"keras_history": list(history), "shape": shape}}:
-            found.append((_reference(history), shape_of(shape)))
-        case dict():
-            for key in sorted(value):
-                _tensors_3(value[key], found)
-        case list():
-            for item in value:
-                _tensors_3(item, found)
-
-
-def _entries_2(node: Json) -> Iterator[list[Json]]:
-    """The tensors of a call that Keras 2 wrote: ``[layer, node, tensor, {arguments}]``, perhaps in lists or objects."""
-    if isinstance(node, dict):
-        for key in sorted(node):
-            yield from _entries_2(node[key])
-    elif isinstance(node, list):
-        if node and isinstance(node[0], str) and len(node) in (3, 4):
-            yield node
-        else:
-            for item in node:
-                yield from _entries_2(item)
-
-
-def _tensors_2(value: Json, layers: dict[str, KerasLayer]) -> Iterator[Reference]:
-    match value:
-        case [str(layer), int(), int()] if layer in layers:
-            yield _reference(value)
-        case list():
-            for item in value:
-                yield from _tensors_2(item, layers)
-        case dict():
-            for key in sorted(value):
-                yield from _tensors_2(value[key], layers)
-
-
-def _references(value: Json) -> Iterator[Reference]:
-    """Inputs or outputs of a model, in their three spellings: one triple, a list, an object by name."""
-    match value:
-        case [str(), int(), int()]:
-            yield _reference(value)
-        case list():
-            for item in value:
-                yield from _references(item)
-        case dict():
-            for key in sorted(value):
-                yield from _references(value[key])
-
-
-def _reference(value: list[Json]) -> Reference:
-    match value:
-        case [str(layer), int(node), int(tensor), *_] if node >= 0 and tensor >= 0:
-            return Reference(layer, node, tensor)
-    raise MalformedError("a tensor is not named by its layer, call and position")
 
 
 def _input(layer: KerasLayer) -> KerasInput:
@@ -400,12 +318,22 @@ def _from_library(module: Json) -> bool:
     return isinstance(module, str) and any(module == one or module.startswith(f"{one}.") for one in _LIBRARY)
 
 
+def _reversed(layer: Json) -> Json:
+    """The backward layer that a Bidirectional makes itself, of the forward layer."""
+    config = layer.get("config") if isinstance(layer, dict) else None
+    if not isinstance(layer, dict) or not isinstance(config, dict):
+        return None
+    return {**layer, "config": {**config, "go_backwards": not config.get("go_backwards")}}
+
+
 def _qualified(kind: str, module: Json, registered: Json, library: bool) -> str:
+    if isinstance(module, str) and module.startswith(_OPERATIONS):
+        return "keras.ops." + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind).lower()
     if library:
         return f"keras.layers.{table.canonical(kind) or kind}" if kind not in _FUNCTIONAL else f"keras.{kind}"
-    if isinstance(module, str):
-        return f"{module}.{kind}"
-    return (registered if isinstance(registered, str) else kind).replace(">", ".")
+    if isinstance(registered, str) and ">" in registered:
+        return registered.replace(">", ".")
+    return f"{module}.{kind}" if isinstance(module, str) else kind.replace(">", ".")
 
 
 def _found(layers: dict[str, KerasLayer], name: str) -> KerasLayer:

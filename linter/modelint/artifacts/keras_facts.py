@@ -71,8 +71,7 @@ class _Judging:
     def hard_wired(self) -> Iterator[HardWiredMode]:
         """The calls with a constant ``training`` that somebody wrote; for a model or wrapper, one for all it holds."""
         for step in _steps(self.flattened.root):
-            wrote = tuple(version for version in self.versions if _is_written(step, version))
-            if not wrote:
+            if not all(_is_written(step, version) for version in self.versions):
                 continue
             leaves = [leaf for leaf in step.leaves() if self._layer(leaf).traits.mode_sensitive]
             if leaves:
@@ -82,8 +81,8 @@ class _Judging:
                     layer,
                     step.passing,
                     f"{self.flattened.model.kind} {self.flattened.model.name!r}",
-                    {version: _together(self.predicted[version], leaves) for version in wrote},
-                    {version: _together(self.called[version], leaves) for version in wrote},
+                    {version: _together(self.predicted[version], leaves) for version in self.versions},
+                    {version: _together(self.called[version], leaves) for version in self.versions},
                     because=tuple(
                         (self._layer(leaf).place, f"it holds {self._layer(leaf)}")
                         for leaf in leaves[:3]
@@ -126,7 +125,7 @@ class _Judging:
         told = {v: [leaf for leaf in leaves if not _by_default(leaf, v)] for v, leaves in found.items()}
         leaked = {_index(leaf): self._layer(leaf) for leaves in told.values() for leaf in leaves}
         alive = {_index(leaf): self._layer(leaf) for leaves in found.values() for leaf in leaves}
-        affected = tuple({layer.identity: layer for layer in (leaked or alive).values()}.values())
+        affected = tuple({layer.identity: layer for layer in (*leaked.values(), *alive.values())}.values())
         modes = {
             version: Mode.TRAIN if (told if leaked else found)[version] else Mode.INFERENCE for version in self.versions
         }

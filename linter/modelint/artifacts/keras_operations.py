@@ -123,4 +123,4 @@ def _keeps_the_batch(layer: Layer) -> bool:
 
 
 def _is_operation(layer: Layer) -> bool:
-    return layer.qualified.startswith(("tf.", "keras.src.ops", "keras.ops"))
+    return layer.qualified.startswith(("tf.", "keras.ops."))

@@ -8,20 +8,12 @@ from ``map_graph`` (keras/src/ops/function.py, 3.15) and ``_map_graph_network`` 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
 
+from modelint.artifacts.keras_nodes import Reference
 from modelint.artifacts.limits import MalformedError
 
 Key = tuple[str, int]
 """A call: the name of its layer, and which of that layer's calls it is. An input is call 0."""
-
-
-class Reference(NamedTuple):
-    """A tensor: the name of the layer, which of its calls made it, and its position among what that call gave."""
-
-    layer: str
-    node: int
-    tensor: int
 
 
 def execution_order(
