@@ -18,7 +18,7 @@ from typing import Final
 from modelint.artifacts.files import Data
 from modelint.artifacts.limits import LARGEST_MEMBER, Budget, MalformedError
 
-MOST_MEMBERS: Final = 200_000
+MOST_MEMBERS: Final = 100_000
 """Members of one archive: a large checkpoint of torch holds one for every array."""
 
 MOST_RATIO: Final = 200

@@ -22,6 +22,7 @@ DEEPEST: Final = 200
 LARGEST_TEXT: Final = 32 * 2**20
 """Bytes of one text; EfficientNetB7 takes one million."""
 
+_STEPS_PER_VALUE: Final = 2
 _STRING: Final = re.compile(rb'"[^"]*"')
 _STEPS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1, ord(","): 0, ord('"'): 0}
 _OTHERS: Final = bytes(byte for byte in range(256) if byte not in _STEPS)
@@ -67,7 +68,7 @@ def _measure(text: bytes, budget: Budget, member: str | None) -> None:
     unescaped = text.replace(b"\\\\", b"").replace(b'\\"', b"")
     marks = _STRING.sub(b"", unescaped.translate(None, _OTHERS))
     brackets = marks.translate(None, b',"')
-    budget.spend(len(marks) + len(brackets))
+    budget.spend(_STEPS_PER_VALUE * len(marks))
     if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > DEEPEST:
         raise MalformedError(f"lists and objects are nested more than {DEEPEST} deep", member=member)
 

@@ -22,6 +22,9 @@ from modelint.frameworks.keras_modes import CallNode, Style
 Producers = tuple[int, ...]
 """The layers, by index, that a tensor comes from; empty for an input."""
 
+STEPS_PER_EDGE: Final = 20
+"""What an edge costs of the budget, so that what holds many inputs many times stays small."""
+
 _PLAIN: Final = Traits()
 
 
@@ -219,8 +222,9 @@ class _Flattening:
             self._note(layer, path)
         if any(not source for source in sources):
             self.fed.add(index)
-        for producer in _union(sources):
-            self.edges[producer, index] = None
+        producers = _union(sources)
+        self.budget.spend(STEPS_PER_EDGE * len(producers))
+        self.edges.update(dict.fromkeys((producer, index) for producer in producers))
         return index
 
     def _traits(self, layer: KerasLayer, frozen: bool) -> Traits:
