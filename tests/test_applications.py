@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from modelint.frameworks.applications import contents
+from modelint.facts import Passing
+from modelint.frameworks.applications import contents, is_own_layer, own_layer_traits
 
 SMALLEST_OF_EACH_FAMILY = [
     "ConvNeXtTiny",
@@ -41,3 +42,23 @@ def test_an_application_contains_what_the_table_says(name: str, top: bool) -> No
 
 def test_what_is_no_application_has_no_contents() -> None:
     assert contents("LeafClassifier") is None
+
+
+def test_layers_that_an_application_defines_are_known_by_their_settings() -> None:
+    import keras
+    import numpy as np
+    from keras.src.applications.convnext import LayerScale, StochasticDepth
+    from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
+
+    for layer in (LayerScale(0.1, 4), StochasticDepth(0.5), CustomScaleLayer(0.2)):
+        assert is_own_layer(type(layer).__name__, layer.get_config())
+    assert not is_own_layer("LayerScale", {"name": "mine", "init_values": 1.0})
+    assert not is_own_layer("Dense", keras.layers.Dense(1).get_config())
+
+    drops, keeps = StochasticDepth(0.5), StochasticDepth(0.0)
+    ones = np.ones((64, 2), "float32")
+    for layer in (drops, keeps):
+        traits = own_layer_traits("StochasticDepth", layer.get_config())
+        assert traits.mode_sensitive == (not np.array_equal(layer(ones, training=True), layer(ones)))
+        assert traits.default_training is Passing.NONE
+    assert own_layer_traits("LayerScale", {}).default_training is Passing.ABSENT

@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from modelint.artifacts.json_text import Json
 from modelint.artifacts.keras_nodes import Reference, recorded_call, references, shape_of
 from modelint.artifacts.keras_order import execution_order
 from modelint.artifacts.limits import Budget, MalformedError
-from modelint.facts import UNKNOWN, Passing, Setting, Shape
+from modelint.facts import UNKNOWN, KerasVersion, Passing, Setting, Shape, Traits
 from modelint.frameworks import keras_layers as table
+from modelint.frameworks.applications import is_own_layer, own_layer_traits
 from modelint.frameworks.keras_modes import Style
 
 STEPS_PER_CALL: Final = 200
@@ -60,7 +61,29 @@ class KerasLayer:
         """Whether it is known what the layer does."""
         if self.network is not None:
             return self.library
-        return self.operation or (self.library and table.is_layer(self.kind))
+        return self.operation or (self.library and (table.is_layer(self.kind) or is_own_layer(self.kind, self.config)))
+
+    def default_training(self, version: KerasVersion) -> Passing:
+        """The default of the ``training`` parameter of its call; ABSENT if it has none, or it is not known."""
+        if self.network is not None:
+            return Passing.NONE
+        if self.operation or not self.known:
+            return Passing.ABSENT
+        if not table.is_layer(self.kind):
+            return own_layer_traits(self.kind, self.config).default_training
+        return table.default_training(self.kind, version)
+
+    def traits(self, version: KerasVersion, *, frozen: bool) -> Traits:
+        """What it does, set not trainable or not."""
+        if self.operation or not self.known or self.network is not None:
+            return Traits()
+        if not table.is_layer(self.kind):
+            return own_layer_traits(self.kind, self.config)
+        settings = {**self.settings, "trainable": False} if frozen else self.settings
+        found = table.traits(self.kind, settings, version)
+        if frozen and found.writes_state_in_training:
+            found = replace(found, mode_sensitive=False, writes_state_in_training=False)
+        return found
 
     @property
     def settings(self) -> dict[str, Setting]:
@@ -144,7 +167,7 @@ class _Reading:
         module = data.get("module")
         self.budget.spend(STEPS_PER_CALL // 4)
         operation = _is_operation(kind, module)
-        library = _is_library(module, registered, kind)
+        library = _is_library(module, registered, kind, config)
         made = KerasLayer(
             kind=kind.rpartition(">")[2],
             qualified=_qualified(kind, module, registered, library),
@@ -307,11 +330,13 @@ def _is_operation(kind: str, module: Json) -> bool:
     return kind in _OPERATION_LAYERS and (module is None or _from_library(module))
 
 
-def _is_library(module: Json, registered: Json, kind: str) -> bool:
+def _is_library(module: Json, registered: Json, kind: str, config: Mapping[str, Json]) -> bool:
     """Whether a class is Keras's own. Files of Keras 2 before 2.12 do not say, and name registered classes ``a>B``."""
     if isinstance(module, str):
         return _from_library(module)
-    return registered is None and ">" not in kind and (table.is_layer(kind) or kind in {*_FUNCTIONAL, "Sequential"})
+    if registered is not None or ">" in kind:
+        return False
+    return table.is_layer(kind) or kind in {*_FUNCTIONAL, "Sequential"} or is_own_layer(kind, config)
 
 
 def _from_library(module: Json) -> bool:

@@ -28,7 +28,6 @@ from modelint.facts import (
     Purpose,
 )
 from modelint.finding import Place
-from modelint.frameworks import keras_layers as table
 from modelint.frameworks.keras_modes import Entry, Training, Unresolved, resolve
 from modelint.wording import version_ranges
 
@@ -200,9 +199,10 @@ def _is_written(step: Step, version: KerasVersion) -> bool:
     """Whether a recorded constant ``training`` was written by somebody."""
     if step.passing not in (Passing.TRUE, Passing.FALSE) or not step.layer.known:
         return False
-    if version not in _RECORDS_DEFAULTS or step.layer.network is not None or step.layer.operation:
-        return not step.layer.operation
-    return table.default_training(step.layer.kind, version) is not step.passing
+    default = step.layer.default_training(version)
+    if default is Passing.ABSENT:
+        return False
+    return version not in _RECORDS_DEFAULTS or default is not step.passing
 
 
 def _unasked(root: Step, version: KerasVersion) -> Iterator[Step]:
@@ -219,8 +219,7 @@ def _unasked(root: Step, version: KerasVersion) -> Iterator[Step]:
 
 def _by_default(leaf: Step, version: KerasVersion) -> bool:
     """Whether a leaf is alive because its own call defaults to ``training=True``."""
-    known = leaf.layer.known and not leaf.layer.operation
-    return known and table.default_training(leaf.layer.kind, version) is Passing.TRUE
+    return leaf.layer.default_training(version) is Passing.TRUE
 
 
 def _together(modes: Modes, leaves: Iterable[Step]) -> Mode:

@@ -14,9 +14,8 @@ from typing import Final
 from modelint.artifacts.json_text import Json
 from modelint.artifacts.keras_config import STEPS_PER_CALL, KerasCall, KerasLayer, Network, setting
 from modelint.artifacts.limits import Budget
-from modelint.facts import KerasVersion, Layer, Model, Passing, Port, Shape, Traits
+from modelint.facts import KerasVersion, Layer, Model, Passing, Port, Shape
 from modelint.finding import Place
-from modelint.frameworks import keras_layers as table
 from modelint.frameworks.keras_modes import CallNode, Style
 
 Producers = tuple[int, ...]
@@ -24,8 +23,6 @@ Producers = tuple[int, ...]
 
 STEPS_PER_EDGE: Final = 20
 """What an edge costs of the budget, so that what holds many inputs many times stays small."""
-
-_PLAIN: Final = Traits()
 
 
 @dataclass(slots=True, eq=False)
@@ -53,22 +50,16 @@ class Step:
 
     def call_node(self, version: KerasVersion) -> CallNode:
         """The tree as the simulation of the call context takes it."""
-        layer = self.layer
-        parameter, default = True, Passing.NONE
-        if layer.operation or not layer.known:
-            parameter = not layer.operation and self.passing is not Passing.ABSENT  # recorded, so it is taken
-        elif layer.network is None:
-            default = table.default_training(layer.kind, version)
-            parameter = default is not Passing.ABSENT
-        passing = self.passing
-        if not parameter and passing is not Passing.FORWARDED:
-            passing = Passing.ABSENT
+        default = self.layer.default_training(version)
+        recorded = not self.layer.known and self.passing is not Passing.ABSENT  # so a layer of no known class takes it
+        parameter = default is not Passing.ABSENT or recorded
+        passing = self.passing if parameter or self.passing is Passing.FORWARDED else Passing.ABSENT
         return CallNode(
             self.style,
             -1 if self.index is None else self.index,
             passing,
             parameter,
-            default,
+            Passing.NONE if recorded else default,
             tuple(child.call_node(version) for child in self.children),
             as_recorded=self.replayed,
         )
@@ -206,7 +197,7 @@ class _Flattening:
             Layer(
                 kind=layer.kind,
                 qualified=layer.qualified,
-                traits=self._traits(layer, frozen),
+                traits=layer.traits(self.version, frozen=frozen),
                 config=settings,
                 place=place,
                 called_at=place,
@@ -226,15 +217,6 @@ class _Flattening:
         self.budget.spend(STEPS_PER_EDGE * len(producers))
         self.edges.update(dict.fromkeys((producer, index) for producer in producers))
         return index
-
-    def _traits(self, layer: KerasLayer, frozen: bool) -> Traits:
-        if layer.operation or not layer.known:
-            return _PLAIN
-        settings = {**layer.settings, "trainable": False} if frozen else layer.settings
-        found = table.traits(layer.kind, settings, self.version)
-        if frozen and found.writes_state_in_training:
-            found = replace(found, mode_sensitive=False, writes_state_in_training=False)
-        return found
 
     def _shape(self, producers: Producers, tensor: int, shape: Shape | None) -> None:
         """Note the shape of a tensor at the layer that it is the first output of."""
