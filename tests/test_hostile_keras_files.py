@@ -136,7 +136,7 @@ ODD = (
 )
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_value_in_any_place_ends_in_one_kind_of_error(data: st.DataObject) -> None:
     config = copy.deepcopy(data.draw(st.sampled_from(CONFIGURATIONS)))

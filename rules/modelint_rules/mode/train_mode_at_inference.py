@@ -11,6 +11,10 @@ an augmentation layer, for those default to `training=True`: the augmentation th
 it switches the layers behind it to train mode as well. In Keras 3.6 to 3.15 `Resizing` and `CenterCrop` do the same.
 `model.predict(x)` is not affected.
 
+In a saved Keras model no call is written. There, what any `model(x)` does is reported at the layer that ends up in
+train mode, and whether `predict` and an exported model do so too. Augmentation that is alive by its own default alone
+is shown with `--pedantic`.
+
 ## How to fix it
 
 Pass `training=False` where the result is a prediction: `model(x, training=False)`. It means the same in every version.
