@@ -35,6 +35,7 @@ class Kind(enum.Enum):
     FLAG = "bool"
     SINGLE = "float"
     DOUBLE = "double"
+    FIXED = "fixed"  # fixed64
     TEXT = "string"
     BYTES = "bytes"
     MESSAGE = "message"
@@ -45,7 +46,7 @@ class Kind(enum.Enum):
         match self:
             case Kind.INTEGER | Kind.UNSIGNED | Kind.FLAG:
                 return 0
-            case Kind.DOUBLE:
+            case Kind.DOUBLE | Kind.FIXED:
                 return 1
             case Kind.SINGLE:
                 return 5
@@ -79,9 +80,9 @@ class Schema:
 def schemas_of(messages: Mapping[str, Mapping[int, str]]) -> dict[str, Schema]:
     """A table of messages: name -> field number -> type and name as in a ``.proto`` file.
 
-    Types are ``int`` (any signed integer or enum), ``uint``, ``bool``, ``float``, ``double``, ``string``, ``bytes`` and
-    the names of messages in the table: ``{"NodeDef": {1: "string name", 7: "ExperimentalDebugInfo debug"}}``. Whether a
-    field is repeated is the reader's knowledge. A map is a field of a message with the fields 1 key and 2 value.
+    Types are ``int`` (any signed integer or enum), ``uint``, ``bool``, ``float``, ``double``, ``fixed`` (fixed64),
+    ``string``, ``bytes`` and the names of messages in the table: ``{"NodeDef": {1: "string name", 5: "Entry attr"}}``.
+    Whether a field is repeated is the reader's knowledge. A map is a field of a message with the fields 1 key, 2 value.
     """
     found: dict[str, Schema] = {}
     for name, fields in messages.items():
