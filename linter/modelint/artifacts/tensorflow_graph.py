@@ -69,6 +69,11 @@ class Node:
         found = self._all().get(name)
         return default if found is None else found.integer("i")
 
+    def type(self, name: str) -> int:
+        """The number of a type."""
+        found = self._all().get(name)
+        return 0 if found is None else found.integer("type")
+
     def text(self, name: str) -> str:
         """A string."""
         found = self._all().get(name)

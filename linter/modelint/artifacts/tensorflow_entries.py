@@ -1,0 +1,226 @@
+"""One way to run a TensorFlow graph: the layers that run, and what running them does.
+
+Takes a graph, its inputs and outputs; gives an ``Entry``. SavedModels and frozen graphs share this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from modelint.artifacts.keras_metadata import KerasObject
+from modelint.artifacts.limits import Budget
+from modelint.artifacts.model_file import Effect, EffectKind, Entry
+from modelint.artifacts.tensorflow_effects import Effects, Found
+from modelint.artifacts.tensorflow_flow import Flow, Operation
+from modelint.artifacts.tensorflow_graph import Library
+from modelint.artifacts.tensorflow_layers import PLUMBING, Group, full_name, grouped, layer_of
+from modelint.artifacts.tensorflow_operands import NO_AXIS, UNKNOWN_AXIS
+from modelint.artifacts.tensorflow_samples import Samples, in_order
+from modelint.artifacts.tensorflow_variables import Variables
+from modelint.facts import Layer, Model, Port, Shape
+from modelint.finding import Place
+
+_TEXT: Final = "string"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An input or output of a signature: its name there, and its reference in the graph (``"serve_x:0"``)."""
+
+    name: str
+    reference: str
+    shape: Shape | None
+    dtype: str | None
+
+    @property
+    def port(self) -> Port:
+        """The same without the reference."""
+        return Port(self.shape, self.name, self.dtype)
+
+
+@dataclass(slots=True, eq=False)
+class Graph:
+    """A graph of a file with what the file says of it beside: its variables, its layers, the lines that made it."""
+
+    file: str
+    library: Library
+    budget: Budget
+    variables: Variables = field(default_factory=Variables)
+    tree: KerasObject | None = None
+    source: Callable[[Operation], Place | None] = lambda operation: None
+    identities: dict[object, int] = field(default_factory=dict)
+
+    def identity(self, group: Group) -> int:
+        """A number for a layer, the same for all of its calls as far as these are known to be of one layer."""
+        key = group.node if group.known is None else group.known
+        return self.identities.setdefault(key, len(self.identities) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An entry, what makes two entries the same, and what could not be followed."""
+
+    entry: Entry
+    likeness: frozenset[tuple[str, str]]
+    unexamined: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def served(graph: Graph, name: str, inputs: Sequence[Endpoint], outputs: Sequence[Endpoint], framework: str) -> Served:
+    """What running a graph for some outputs runs.
+
+    Raises:
+        MalformedError: the graph is malformed or too large.
+    """
+    flow = Flow(graph.library, graph.budget)
+    values = flow.run(output.reference for output in outputs)
+    order = in_order(flow)
+    axes = _axes(inputs, outputs)
+    samples = Samples(flow, order, axes, _only_batch_varies(inputs), graph.budget)
+    samples.settle()
+    found = list(Effects(flow, samples, values, graph.variables).found())
+    groups = grouped(order, graph.tree)
+    layers = _layers(graph, groups, found, samples, order)
+    model = Model(
+        kind=graph.tree.kind if graph.tree else "Graph",
+        framework=framework,
+        origin=Place(graph.file),
+        layers=tuple(layers.values()),
+        edges=_edges(order, groups, list(layers)),
+        opaque=bool(flow.unexamined),
+        name=graph.tree.name if graph.tree else None,
+        inputs=tuple(end.port for end in inputs),
+        outputs=tuple(end.port for end in outputs),
+    )
+    effects = _effects(flow, found, groups, layers, samples)
+    likeness = frozenset(
+        (operation.call.body.name, operation.node.name)
+        for operation in order
+        if not operation.call.body.name.startswith("__inference_signature_wrapper")
+        and not (operation.call is flow.main and operation.kind == "Placeholder")
+    )
+    return Served(Entry((name,), model, True, effects), likeness, tuple(flow.unexamined), tuple(flow.problems))
+
+
+def _axes(inputs: Sequence[Endpoint], outputs: Sequence[Endpoint]) -> dict[str, int]:
+    """Which axis of each input counts the samples: the first, unless it is 1 or the input may be a single sample.
+
+    A first axis of a fixed size is the batch if other inputs and an output share it or leave it open. What may be one
+    image or one signal of any size is not taken for a batch of rows.
+    """
+    leading = {end.shape[0] for end in (*inputs, *outputs) if end.shape and end.shape[0] != 1}
+    fixed = {size for size in leading if size is not None}
+    found: dict[str, int] = {}
+    for end in inputs:
+        shape, axis = end.shape, UNKNOWN_AXIS
+        if shape is not None:
+            axis = NO_AXIS if not shape or shape[0] == 1 else 0
+        if shape and axis == 0:
+            one_image = len(shape) == 3 and shape[:2] == (None, None) and shape[2] in (1, 3, 4)
+            one_signal = len(shape) == 1 and end.dtype != _TEXT and len(inputs) == 1
+            strange = shape[0] is not None and (len(fixed) > 1 or not any(out.shape for out in outputs))
+            axis = UNKNOWN_AXIS if one_image or one_signal or strange else 0
+        found[end.reference.partition(":")[0]] = axis
+    return found
+
+
+def _only_batch_varies(inputs: Sequence[Endpoint]) -> bool:
+    return all(end.shape is not None and None not in end.shape[1:] for end in inputs)
+
+
+def _layers(
+    graph: Graph, groups: Mapping[int, Group], found: Sequence[Found], samples: Samples, order: Sequence[Operation]
+) -> dict[int, Layer]:
+    """The layers, in the order in which they run, each by what tells its group apart."""
+    shown = {id(groups[one.operation.index]): one.kind_of_layer for one in found if one.operation.index in groups}
+    shown |= {
+        id(groups[one.operation.index]): one.kind_of_layer
+        for one in found
+        if one.kind_of_layer and one.operation.index in groups
+    }
+    last: dict[int, Operation] = {}
+    by_group: dict[int, Group] = {}
+    for operation in order:
+        group = groups.get(operation.index)
+        if group is not None:
+            by_group[id(group)] = group
+            if samples.states[operation.index].axis >= 0 or id(group) not in last:
+                last[id(group)] = operation
+    return {
+        key: layer_of(
+            group,
+            graph.file,
+            identity=graph.identity(group),
+            shape=samples.states[last[key].index].shape,
+            source=next((place for place in map(graph.source, group.operations) if place), None),
+            kind=shown.get(key),
+        )
+        for key, group in by_group.items()
+    }
+
+
+def _edges(order: Sequence[Operation], groups: Mapping[int, Group], keys: list[int]) -> tuple[tuple[int, int], ...]:
+    """Which layers feed which, through the plumbing between them."""
+    position = {key: index for index, key in enumerate(keys)}
+    behind: dict[int, frozenset[int]] = {}
+    edges: dict[tuple[int, int], None] = {}
+    for operation in order:
+        sources = frozenset[int]().union(
+            *(behind.get(value.operation.index, frozenset()) for value in operation.inputs)
+        )
+        group = groups.get(operation.index)
+        if group is None:
+            behind[operation.index] = sources if len(sources) <= 64 else frozenset()
+            continue
+        own = position[id(group)]
+        edges.update(((source, own), None) for source in sorted(sources) if source != own)
+        behind[operation.index] = frozenset({own}) if sources or operation.kind not in PLUMBING else frozenset()
+    return tuple(edges)
+
+
+def _effects(
+    flow: Flow,
+    found: Sequence[Found],
+    groups: Mapping[int, Group],
+    layers: Mapping[int, Layer],
+    samples: Samples,
+) -> tuple[Effect, ...]:
+    """The effects at their layers; of one kind one for each layer and name, and no mixing where a layer trains."""
+    training = {id(groups.get(one.operation.index)) for one in found if one.kind is EffectKind.TRAIN_MODE}
+    told: dict[tuple[object, ...], Effect] = {}
+    for one in found:
+        group = groups.get(one.operation.index)
+        layer = layers.get(id(group)) if group is not None else None
+        if layer is None or (one.kind is EffectKind.MIXES and id(group) in training):
+            continue
+        kind = one.kind
+        if (
+            kind is EffectKind.DRAWS
+            and layer.traits.stochastic_in_training
+            and not layer.traits.stochastic_at_inference
+        ):
+            kind = EffectKind.TRAIN_MODE
+        what = one.what
+        if kind is EffectKind.WRITES and group is not None and group.known is not None and group.known.stateful:
+            what = f"{what}, the state of {layer}"
+        name = what if kind is EffectKind.WRITES else ""
+        told.setdefault(
+            (kind, layer.called_at, name),
+            Effect(
+                kind,
+                layer,
+                what,
+                axis=one.axis,
+                moving=one.moving,
+                random_state=one.random_state,
+                seed=one.seed,
+                by_default=flow.standing(one.operation).by_default,
+                affects_prediction=one.affects_prediction,
+            ),
+        )
+    return tuple(told.values())
+
+
+__all__ = ["Endpoint", "Graph", "Served", "full_name", "served"]
