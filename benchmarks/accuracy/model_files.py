@@ -18,6 +18,7 @@ from pathlib import Path
 
 from modelint.artifacts.model_file import EffectKind, Entry, ModelFile
 from modelint.artifacts.reading import read_model
+from modelint.artifacts.tensorflow_draws import is_random
 from modelint.documents import Unreadable
 from modelint.workspace.model_files import OpenedModel
 
@@ -69,14 +70,13 @@ def _entry(file: ModelFile, signature: str) -> Entry:
 def verdicts(entry: Entry) -> dict[str, bool]:
     """Whether a prediction depends on its batch, differs from run to run, and whether running it writes variables."""
     effects = [effect for effect in entry.effects if effect.affects_prediction]
-    training = [effect for effect in effects if effect.kind is EffectKind.TRAIN_MODE]
-    drawing = [effect for effect in training if not effect.layer.is_batchnorm and effect.axis is None]
+    training = [effect.what for effect in effects if effect.kind is EffectKind.TRAIN_MODE]
     written = [effect for effect in entry.effects if effect.kind is EffectKind.WRITES]
+    remembered = [effect for effect in written if effect.affects_prediction and not effect.random_state]
+    kinds = {effect.kind for effect in effects}
     return {
-        "batchdep": any(effect.kind is EffectKind.MIXES for effect in effects)
-        or any("BatchNorm" in effect.layer.kind or "BatchNorm" in effect.what for effect in training),
-        "nondet": any(effect.kind is EffectKind.DRAWS for effect in effects)
-        or any("BatchNorm" not in effect.layer.kind and "BatchNorm" not in effect.what for effect in drawing),
+        "batchdep": EffectKind.MIXES in kinds or any(not is_random(what) for what in training),
+        "nondet": EffectKind.DRAWS in kinds or any(map(is_random, training)) or bool(remembered),
         "writes": bool(written),
     }
 

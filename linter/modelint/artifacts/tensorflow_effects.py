@@ -195,7 +195,9 @@ def _behind(outputs: Iterable[Value]) -> set[int]:
         operation = stack.pop()
         if operation.index not in found:
             found.add(operation.index)
-            stack.extend(value.operation for value in operation.inputs)
+            # what a BatchNormalization in train mode does to its moving statistics is no part of its first output
+            inputs = operation.inputs[:3] if trains(operation) else operation.inputs
+            stack.extend(value.operation for value in inputs)
     return found
 
 

@@ -15,7 +15,7 @@ from modelint.artifacts.model_file import Effect, EffectKind, Entry
 from modelint.artifacts.tensorflow_effects import Effects, Found
 from modelint.artifacts.tensorflow_flow import Flow, Operation
 from modelint.artifacts.tensorflow_graph import Library
-from modelint.artifacts.tensorflow_layers import PLUMBING, Group, full_name, grouped, layer_of
+from modelint.artifacts.tensorflow_layers import PLUMBING, Group, grouped, is_recurrent, layer_of, named_by_variables
 from modelint.artifacts.tensorflow_operands import NO_AXIS, UNKNOWN_AXIS
 from modelint.artifacts.tensorflow_samples import Samples, in_order
 from modelint.artifacts.tensorflow_variables import Variables
@@ -54,7 +54,9 @@ class Graph:
 
     def identity(self, group: Group) -> int:
         """A number for a layer, the same for all of its calls as far as these are known to be of one layer."""
-        key = group.node if group.known is None else group.known
+        owner = owner_of(self.variables, group)
+        named = group.name.startswith(owner.rpartition("/")[2])
+        key: object = group.known or (owner if owner and named else group.node)
         return self.identities.setdefault(key, len(self.identities) + 1)
 
 
@@ -140,25 +142,51 @@ def _layers(
         for one in found
         if one.kind_of_layer and one.operation.index in groups
     }
-    last: dict[int, Operation] = {}
-    by_group: dict[int, Group] = {}
-    for operation in order:
-        group = groups.get(operation.index)
-        if group is not None:
-            by_group[id(group)] = group
-            if samples.states[operation.index].axis >= 0 or id(group) not in last:
-                last[id(group)] = operation
+    by_group = {id(group): group for group in (groups.get(operation.index) for operation in order) if group is not None}
+    last = _results(order, groups)
+    position = {operation.index: place for place, operation in enumerate(order)}
+    named_by_variables(by_group.values(), lambda group: owner_of(graph.variables, group))
     return {
         key: layer_of(
             group,
             graph.file,
+            last[key],
             identity=graph.identity(group),
             shape=samples.states[last[key].index].shape,
             source=next((place for place in map(graph.source, group.operations) if place), None),
             kind=shown.get(key),
         )
-        for key, group in by_group.items()
+        for key, group in sorted(by_group.items(), key=lambda item: position[last[item[0]].index])
     }
+
+
+def _results(order: Sequence[Operation], groups: Mapping[int, Group]) -> dict[int, Operation]:
+    """The operation of each group that gives its result: the last one that another group takes, or the last."""
+    found: dict[int, Operation] = {}
+    taken: set[int] = set()
+    for operation in reversed(order):
+        group = groups.get(operation.index)
+        handed_on = operation.kind in PLUMBING and operation.index in taken
+        for value in operation.inputs:
+            if handed_on or groups.get(value.operation.index) is not group:
+                taken.add(value.operation.index)
+    for operation in order:
+        group = groups.get(operation.index)
+        if group is not None and operation.kind not in PLUMBING:
+            earlier = found.get(id(group))
+            if earlier is None or operation.index in taken or earlier.index not in taken:
+                found[id(group)] = operation
+    return found
+
+
+def owner_of(variables: Variables, group: Group) -> str:
+    """The scope of the variables that a group reads; empty if they have none in common."""
+    scopes = {
+        variables.name(variables.of(operation.inputs[0].operation)).rpartition("/")[0]
+        for operation in group.operations
+        if operation.kind == "ReadVariableOp" and operation.inputs
+    }
+    return scopes.pop() if len(scopes) == 1 else ""
 
 
 def _edges(order: Sequence[Operation], groups: Mapping[int, Group], keys: list[int]) -> tuple[tuple[int, int], ...]:
@@ -203,9 +231,9 @@ def _effects(
         ):
             kind = EffectKind.TRAIN_MODE
         what = one.what
-        if kind is EffectKind.WRITES and group is not None and group.known is not None and group.known.stateful:
-            what = f"{what}, the state of {layer}"
-        name = what if kind is EffectKind.WRITES else ""
+        if kind is EffectKind.WRITES and not one.moving and not one.random_state and is_recurrent(layer):
+            what = f"the state of {layer}"
+        name = what if kind is EffectKind.WRITES else one.kind_of_layer
         told.setdefault(
             (kind, layer.called_at, name),
             Effect(
@@ -221,6 +249,3 @@ def _effects(
             ),
         )
     return tuple(told.values())
-
-
-__all__ = ["Endpoint", "Graph", "Served", "full_name", "served"]

@@ -6,6 +6,7 @@ Knows what a reference between nodes means, and no operation.
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -140,12 +141,11 @@ def _tensor(message: Message) -> Tensor | None:
     if count * size > _LARGEST_CONSTANT:
         return None
     start, end = message.range("tensor_content") or (0, 0)
-    if end - start == count * size:
+    if end - start == count * size and count:
         return Tensor(sizes, struct.unpack(f"<{count}{code}", message.content("tensor_content")))
-    values = tuple(_written(message, code))
-    if not values or len(values) > count:
-        return None if count else Tensor(sizes, ())
-    return Tensor(sizes, values + values[-1:] * (count - len(values)))  # the last one is repeated
+    values = tuple(itertools.islice(_written(message, code), count))
+    # the last value is repeated, and zeros need not be written at all (core/framework/tensor.proto)
+    return Tensor(sizes, values + (values[-1:] or (0,)) * (count - len(values)))
 
 
 def _written(message: Message, code: str) -> Iterator[Number]:

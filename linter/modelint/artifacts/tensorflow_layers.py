@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Final
@@ -40,6 +40,9 @@ _TELLING_NAMES: Final = (
 )
 _TELLING: Final = tuple(_TELLING_NAMES.split())
 """The operation that tells most about what a scope does, in this order."""
+
+_CONTROL_SCOPES: Final = frozenset({"cond", "while", "loop_body", "pfor", "then_branch", "else_branch"})
+"""Scopes of control flow, which are no layers."""
 
 _NUMBERED: Final = re.compile(r"_\d+$")
 
@@ -84,7 +87,7 @@ class Scopes:
                 return found
         start = 1 if parts[0] == self._root and len(parts) > 1 else 0
         for end in range(start + 1, len(parts)):
-            if parts[:end] in self._holding:
+            if parts[:end] in self._holding and _NUMBERED.sub("", parts[end - 1]) not in _CONTROL_SCOPES:
                 return parts[: end - 1], parts[end - 1], None
         return parts[:-1], parts[-1], None
 
@@ -127,12 +130,44 @@ def grouped(operations: Iterable[Operation], tree: KerasObject | None) -> dict[i
     return {index: group for index, group in found.items() if id(group) not in empty}
 
 
+def named_by_variables(groups: Iterable[Group], owners: Callable[[Group], str]) -> None:
+    """Give layers the names they have in the program, where scopes have a ``_1`` more than that.
+
+    Keras 3 exports a second trace, whose scopes are numbered. Variables have the names of their layers: if these say of
+    every layer that it is so, the number goes. ``owners`` is the scope of a group's variables, empty if not known.
+    """
+    listed = list(groups)
+    told = [(group, owners(group)) for group in listed]
+    telling = [(group, owner) for group, owner in told if owner and group.name.startswith(owner.rpartition("/")[2])]
+    if not telling or not all(_agrees(group, owner) for group, owner in telling):
+        return
+    if not any(group.name.endswith("_1") for group, _ in telling):
+        return
+    for group in listed:
+        group.path = tuple(part.removesuffix("_1") for part in group.path)
+        group.name = group.name.removesuffix("_1")
+
+
+def _agrees(group: Group, owner: str) -> bool:
+    name = owner.rpartition("/")[2]
+    again = _NUMBERED.sub("", group.name) == name and group.name != name + "_1"  # one more call of the layer
+    return group.name.removesuffix("_1") == name != group.name or again
+
+
 def layer_of(
-    group: Group, file: str, *, identity: int, shape: Shape | None, source: Place | None, kind: str | None
+    group: Group,
+    file: str,
+    last: Operation,
+    *,
+    identity: int,
+    shape: Shape | None,
+    source: Place | None,
+    kind: str | None,
 ) -> Layer:
     """The layer that a group is.
 
-    ``source`` is the line of the program that made it; ``kind`` what its operations show it to be, where they do.
+    ``last`` is the operation that gives its result, ``source`` the line of the program that made it, ``kind`` what its
+    operations show it to be, where they do.
     """
     known = group.known
     place = Place(file, node=group.node)
@@ -140,7 +175,7 @@ def layer_of(
     inside: tuple[Setting, ...] = tuple(
         f"{name} ({count})" if count > 1 else name for name, count in sorted(counts.items())
     )
-    named = (known.kind if known else None) or kind or _kind_by_name(group.name) or _telling(counts)
+    named = (known.kind if known else None) or _kind_by_name(group.name) or kind or _telling(counts, last)
     is_keras = known is not None and keras_layers.is_layer(known.kind)
     traits = keras_layers.traits(known.kind, known.config) if known is not None and is_keras else Traits()
     return Layer(
@@ -159,8 +194,13 @@ def layer_of(
     )
 
 
-def _telling(counts: Counter[str]) -> str:
-    return next((name for name in _TELLING if name in counts), None) or next(iter(counts), "Operation")
+def is_recurrent(layer: Layer) -> bool:
+    """Whether a layer is one that carries a state through a sequence."""
+    return keras_layers.is_layer(layer.kind) and keras_layers.category(layer.kind) == "recurrent"
+
+
+def _telling(counts: Counter[str], last: Operation) -> str:
+    return next((name for name in _TELLING if name in counts), None) or last.kind
 
 
 def _kind_by_name(name: str) -> str | None:
