@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from modelint.artifacts.tensorflow_constants import constant
 from modelint.artifacts.tensorflow_flow import Operation, Value
 from modelint.artifacts.tensorflow_operands import (
     EMPTY,
@@ -18,7 +19,6 @@ from modelint.artifacts.tensorflow_operands import (
     Outcome,
     numbers,
 )
-from modelint.artifacts.tensorflow_predicates import constant
 from modelint.facts import Shape
 
 
@@ -115,10 +115,6 @@ def _axes(operand: Operand) -> tuple[int, ...] | None:
         start, limit, step = operation.inputs
         if limit.operation.kind == "Rank" and _is_number(start, 0) and _is_number(step, 1):
             return _ALL_AXES
-        ends = [constant(part) for part in (start, limit, step)]
-        values = [end.values[0] for end in ends if end is not None and len(end.values) == 1]
-        if len(values) == 3 and values[2] and abs(values[1] - values[0]) < 64:
-            return tuple(range(int(values[0]), int(values[1]), int(values[2]) or 1))
     return found
 
 

@@ -32,24 +32,25 @@ def source_places(files: ModelFiles, budget: Budget, problems: list[str]) -> Sou
 
 
 class _Traces:
-    """The stack at the making of each node: by ``node@function``, as frames of their own or by number."""
+    """The stack at the making of each node, by ``node@function``; as TensorFlow 2.21 writes it.
+
+    Stacks are read from their outermost frame to the innermost, as it writes them.
+    """
 
     def __init__(self, info: Message) -> None:
         self._files = list(info.texts("files"))
         self._frames = {entry.integer("key"): entry.message("value") for entry in info.messages("frames_by_id")}
-        self._numbered = {entry.integer("key"): entry.message("value") for entry in info.messages("traces_by_id")}
-        self._traces = {entry.text("key"): entry.message("value") for entry in info.messages("traces")}
+        self._traces = {entry.integer("key"): entry.message("value") for entry in info.messages("traces_by_id")}
         self._numbers = {entry.text("key"): entry.integer("value") for entry in info.messages("name_to_trace_id")}
 
     def place(self, operation: Operation) -> Place | None:
         """The innermost line that belongs to no library."""
-        key = f"{operation.node.name}@{operation.call.body.name}"
-        trace = self._traces.get(key) or self._numbered.get(self._numbers.get(key, -1))
+        trace = self._traces.get(self._numbers.get(f"{operation.node.name}@{operation.call.body.name}", -1))
         if trace is None:
             return None
-        frames = [*trace.messages("file_line_cols")]
-        frames += [self._frames[number] for number in trace.integers("frame_id") if number in self._frames]
-        for frame in frames[:_MOST_FRAMES]:
+        numbers = list(trace.integers("frame_id"))
+        frames = [self._frames[number] for number in numbers if number in self._frames]
+        for frame in reversed(frames[-_MOST_FRAMES:]):
             index, line = frame.integer("file_index"), frame.integer("line")
             path = self._files[index] if 0 <= index < len(self._files) else ""
             if path and line > 0 and not any(part in path for part in _LIBRARIES):

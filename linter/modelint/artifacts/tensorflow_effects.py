@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from modelint.artifacts.model_file import EffectKind
+from modelint.artifacts.tensorflow_constants import constant
 from modelint.artifacts.tensorflow_draws import Draw, draws_of
 from modelint.artifacts.tensorflow_flow import Flow, Operation, Value
-from modelint.artifacts.tensorflow_predicates import constant
 from modelint.artifacts.tensorflow_samples import Mixing, Samples, trains
 from modelint.artifacts.tensorflow_variables import Variables, Write, writes_of
 

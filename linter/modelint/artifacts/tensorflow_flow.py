@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from modelint.artifacts.limits import DEEPEST, MOST_NODES, Budget, MalformedError
-from modelint.artifacts.tensorflow_graph import Body, Library, Node
+from modelint.artifacts.tensorflow_graph import Body, Library, Node, Tensor
 from modelint.artifacts.tensorflow_predicates import UNDECIDED, Predicate, decided
 from modelint.artifacts.tensorflow_switches import Standing, Switches
 
@@ -59,7 +59,7 @@ class Operation:
     """A node in one call. ``inputs`` are its data inputs; of what merges branches, the predicate and then the branches.
 
     ``kind`` is the operation's name, or for what is made here ``"If"``, ``"While"`` (one output each: ``output``) or
-    ``"Argument"``.
+    ``"Argument"``. ``folded`` is the constant that it computes, once that was looked for.
     """
 
     index: int
@@ -68,6 +68,8 @@ class Operation:
     call: Call
     output: int = -1
     inputs: tuple[Value, ...] = ()
+    folded: Tensor | None = None
+    was_folded: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -89,17 +89,15 @@ SCHEMAS: Final[dict[str, Schema]] = schemas_of(
         # core/framework/graph_debug_info.proto
         "GraphDebugInfo": {
             1: "string files",
-            2: "TraceEntry traces",
             4: "FrameByIdEntry frames_by_id",
             5: "NameToTraceIdEntry name_to_trace_id",
             6: "TraceByIdEntry traces_by_id",
         },
-        "TraceEntry": {1: "string key", 2: "StackTrace value"},
         "FrameByIdEntry": {1: "fixed key", 2: "FileLineCol value"},
         "NameToTraceIdEntry": {1: "string key", 2: "fixed value"},
         "TraceByIdEntry": {1: "fixed key", 2: "StackTrace value"},
-        "StackTrace": {1: "FileLineCol file_line_cols", 2: "fixed frame_id"},
-        "FileLineCol": {1: "int file_index", 2: "int line", 3: "int col", 4: "string func"},
+        "StackTrace": {2: "fixed frame_id"},
+        "FileLineCol": {1: "int file_index", 2: "int line"},
         # tf_keras/protobuf/saved_metadata.proto
         "KerasMetadata": {1: "KerasObject nodes"},
         "KerasObject": {2: "int node_id", 3: "string node_path", 4: "string identifier", 5: "string metadata"},

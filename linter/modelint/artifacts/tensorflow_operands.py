@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from modelint.artifacts.tensorflow_constants import constant
 from modelint.artifacts.tensorflow_flow import Operation, Value
-from modelint.artifacts.tensorflow_predicates import constant
 from modelint.facts import Shape
 
 NO_AXIS: Final = -1

@@ -1,4 +1,4 @@
-"""Constants that decide which branch of a TensorFlow graph runs, and the small constants that its operations take.
+"""Constants that decide which branch of a TensorFlow graph runs.
 
 A ``PlaceholderWithDefault`` is a weak constant: it holds unless a caller feeds it. An input without a default is the
 caller's own choice.
@@ -10,7 +10,7 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from modelint.artifacts.tensorflow_graph import Number, Tensor
+from modelint.artifacts.tensorflow_graph import Number
 
 if TYPE_CHECKING:
     from modelint.artifacts.tensorflow_flow import Flow, Value
@@ -90,19 +90,3 @@ def _combined(kind: str, left: Predicate, right: Predicate, by_default: bool) ->
     if left.value is None or right.value is None:
         return Predicate(None, weak, chosen)
     return Predicate(_COMBINED[kind](left.value, right.value), weak)
-
-
-def constant(value: Value) -> Tensor | None:
-    """The small constant that a value is, after the flow is known."""
-    for _ in range(_LONGEST):
-        operation = value.operation
-        if operation.kind == "Const":
-            return operation.node.tensor()
-        if operation.kind == "Pack":
-            parts = [constant(part) if part.operation.kind == "Const" else None for part in operation.inputs]
-            values = [part.values[0] for part in parts if part is not None and len(part.values) == 1]
-            return Tensor((len(values),), tuple(values)) if len(values) == len(parts) else None
-        if operation.kind not in ("Identity", "StopGradient", "Snapshot") or not operation.inputs:
-            return None
-        value = operation.inputs[0]
-    return None
