@@ -39,7 +39,7 @@ def read(files: ModelFiles, budget: Budget) -> ModelFile:
         for node in body.nodes.values()
         if node.op in _INPUT
     ]
-    found = served(Graph(files.path, library, budget), "graph", inputs, outputs, "tensorflow") if outputs else None
+    found = served(Graph(files.path, library, budget), ["graph"], inputs, outputs, "tensorflow") if outputs else None
     return ModelFile(
         path=files.path,
         format="frozen TensorFlow graph",

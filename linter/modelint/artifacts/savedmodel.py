@@ -15,7 +15,7 @@ from modelint.artifacts.keras_metadata import KerasTree, read_metadata
 from modelint.artifacts.limits import Budget, MalformedError
 from modelint.artifacts.model_file import Entry, ModelFile
 from modelint.artifacts.tensorflow_debug import source_places
-from modelint.artifacts.tensorflow_entries import Endpoint, Graph, Served, served
+from modelint.artifacts.tensorflow_entries import Endpoint, Graph, Served, served, what_is_called
 from modelint.artifacts.tensorflow_graph import Library, shape_of
 from modelint.artifacts.tensorflow_messages import SCHEMAS, type_name
 from modelint.artifacts.tensorflow_objects import variable_names
@@ -116,7 +116,7 @@ def _served(
         files.path,
         library,
         budget,
-        Variables(variable_names(meta, library)),
+        Variables(lambda: variable_names(meta, library)),
         keras.root if keras else None,
         source_places(files, budget, problems),
     )
@@ -124,10 +124,14 @@ def _served(
     names = [name for name in signatures if name not in _NOT_SERVED]
     if len(names) > _MOST_SIGNATURES:
         raise MalformedError(f"more than {_MOST_SIGNATURES} signatures")
+    alike: dict[object, tuple[list[str], list[Endpoint], list[Endpoint]]] = {}
     for name in sorted(names, key=lambda name: (name not in _PREFERRED, name)):
         inputs, outputs = (list(_endpoints(signatures[name], part)) for part in ("inputs", "outputs"))
         if outputs:
-            yield served(graph, name, inputs, outputs, "keras" if keras else "tensorflow")
+            key = what_is_called(library, inputs, outputs) or name
+            alike.setdefault(key, ([], inputs, outputs))[0].append(name)
+    for called, inputs, outputs in alike.values():
+        yield served(graph, called, inputs, outputs, "keras" if keras else "tensorflow")
 
 
 def _endpoints(signature: Message, part: str) -> Iterator[Endpoint]:

@@ -23,6 +23,7 @@ from modelint.facts import Layer, Model, Port, Shape
 from modelint.finding import Place
 
 _TEXT: Final = "string"
+_WRAPPER: Final = "__inference_signature_wrapper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,39 @@ class Served:
     problems: tuple[str, ...]
 
 
-def served(graph: Graph, name: str, inputs: Sequence[Endpoint], outputs: Sequence[Endpoint], framework: str) -> Served:
+def what_is_called(library: Library, inputs: Sequence[Endpoint], outputs: Sequence[Endpoint]) -> object:
+    """What tells signatures apart without following them: the function behind their wrapper, and what it is given.
+
+    TensorFlow wraps the function of each signature once more; two signatures of one function differ in that alone.
+    None if the outputs come from anything else.
+    """
+    main = library.main()
+    given = {end.reference.partition(":")[0]: end.name for end in inputs}
+    found: list[object] = [tuple(end.port for end in inputs), tuple(end.port for end in outputs)]
+    for end in outputs:
+        name, _, number = end.reference.partition(":")
+        node = main.nodes.get(name)
+        wrapper = library.function(node.function("f")) if node is not None and "PartitionedCall" in node.op else None
+        if node is None or wrapper is None or not wrapper.name.startswith(_WRAPPER):
+            return None
+        calls = [inner for inner in wrapper.nodes.values() if "PartitionedCall" in inner.op]
+        if len(calls) != 1 or len(wrapper.nodes) > 2 + len(wrapper.results):
+            return None
+        arguments = [reference for reference in node.inputs if not reference.startswith("^")]
+        passed = [
+            arguments[position]
+            if (position := wrapper.arguments.get(reference, len(arguments))) < len(arguments)
+            else reference
+            for reference in calls[0].inputs
+        ]
+        returned = [inner.inputs for inner in wrapper.nodes.values() if inner.op == "Identity"]
+        found.append((calls[0].function("f"), number, tuple(returned), tuple(given.get(one, one) for one in passed)))
+    return tuple(found)
+
+
+def served(
+    graph: Graph, names: Sequence[str], inputs: Sequence[Endpoint], outputs: Sequence[Endpoint], framework: str
+) -> Served:
     """What running a graph for some outputs runs.
 
     Raises:
@@ -100,10 +133,10 @@ def served(graph: Graph, name: str, inputs: Sequence[Endpoint], outputs: Sequenc
     likeness = frozenset(
         (operation.call.body.name, operation.node.name)
         for operation in order
-        if not operation.call.body.name.startswith("__inference_signature_wrapper")
+        if not operation.call.body.name.startswith(_WRAPPER)
         and not (operation.call is flow.main and operation.kind == "Placeholder")
     )
-    return Served(Entry((name,), model, True, effects), likeness, tuple(flow.unexamined), tuple(flow.problems))
+    return Served(Entry(tuple(names), model, True, effects), likeness, tuple(flow.unexamined), tuple(flow.problems))
 
 
 def _axes(inputs: Sequence[Endpoint], outputs: Sequence[Endpoint]) -> dict[str, int]:
@@ -182,7 +215,7 @@ def _results(order: Sequence[Operation], groups: Mapping[int, Group]) -> dict[in
 def owner_of(variables: Variables, group: Group) -> str:
     """The scope of the variables that a group reads; empty if they have none in common."""
     scopes = {
-        variables.name(variables.of(operation.inputs[0].operation)).rpartition("/")[0]
+        variables.of(operation.inputs[0].operation).rpartition("/")[0]
         for operation in group.operations
         if operation.kind == "ReadVariableOp" and operation.inputs
     }

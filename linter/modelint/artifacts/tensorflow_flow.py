@@ -257,6 +257,8 @@ class Flow:
     def _enter(self, call: Call, node: Node) -> tuple[Call, ...]:
         named = {"f": [node.op]} if node.op in self.library else node.functions()
         if not named:
+            if node.op in _PLAIN or node.op in _CONDITIONAL or node.op in _LOOP:
+                self.unexamined[f"the call {node.name!r}: it names no function"] = None
             return ()
         arguments = [(call, name) for name in node.inputs if not name.startswith("^")]
         if node.op in _PLAIN or node.op in self.library:

@@ -22,6 +22,12 @@ _LARGEST_CONSTANT: Final = 1024
 _CODES: Final = {1: ("f", 4), 2: ("d", 8), 3: ("i", 4), 9: ("q", 8), 10: ("?", 1)}
 """Of the types of which constants are read: the code of ``struct``, and the bytes of one value."""
 
+_FUNCTION_TAG: Final = 10 << 3 | 2
+_LIST_TAG: Final = 1 << 3 | 2
+"""The byte that an AttrValue begins with, which holds one field: a function, or a list that may be of functions."""
+
+_LISTS_WITHOUT_FUNCTIONS: Final = frozenset({"_output_shapes", "Tin", "Tout", "strides", "_read_only_resource_inputs"})
+
 Number = int | float | bool
 
 
@@ -42,14 +48,13 @@ class Node:
         self.name = name
         self.op = op
         self.inputs = inputs
-        self._message = message  # not scanned until an attribute is asked for
+        self._message = message
         self._attributes: dict[str, Message] | None = None
 
     @classmethod
     def decoded(cls, message: Message) -> Node:
         """The node that a NodeDef describes."""
-        again = Message(message.data, message.start, message.end, message.schema, message.budget, message.depth)
-        return cls(message.text("name"), message.text("op"), tuple(message.texts("input")), again)
+        return cls(message.text("name"), message.text("op"), tuple(message.texts("input")), message)
 
     @classmethod
     def absent(cls, name: str) -> Node:
@@ -94,9 +99,10 @@ class Node:
         """All functions that the node names, by attribute."""
         found: dict[str, list[str]] = {}
         for name, value in self._all().items():
-            if value.has("func"):
+            tag = value.data[value.start] if value.start < value.end else 0
+            if tag == _FUNCTION_TAG and value.has("func"):
                 found[name] = [value.message("func").text("name")]
-            elif value.has("list") and value.message("list").has("func"):
+            elif tag == _LIST_TAG and name not in _LISTS_WITHOUT_FUNCTIONS and value.message("list").has("func"):
                 found[name] = [function.text("name") for function in value.message("list").messages("func")]
         return found
 
@@ -119,6 +125,7 @@ class Node:
         if self._attributes is None:
             entries = self._message.messages("attr") if self._message is not None else ()
             self._attributes = {entry.text("key"): entry.message("value") for entry in entries}
+            self._message = None
         return self._attributes
 
 

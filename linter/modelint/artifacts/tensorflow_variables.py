@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from modelint.artifacts.tensorflow_flow import Operation, Value
@@ -24,8 +24,6 @@ _WRITING: Final = re.compile(
 _READING: Final = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "LookupTableFindV2"})
 _MOVING: Final = re.compile(r"(^|[/_.])(moving|running)_?(mean|var|variance|avg|average|std|stddev)")
 _RANDOM_STATE: Final = re.compile(r"seed_generator_state|(^|[/_.])StateVar$|rng_state")
-_NAMELESS: Final = re.compile(r"(^|.*/)(Variable|AssignVariableOp|unknown)?(_\d+)?$")
-_NUMBERED: Final = re.compile(r"_\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +38,14 @@ class Write:
     random_state: bool
 
 
-@dataclass(slots=True, eq=False)
 class Variables:
-    """The variables of a file: by the node that holds each, the name under which the saved objects know it."""
+    """The variables of a file. ``names`` gives the names of the saved objects by the nodes that hold them; it is asked
+    when a name is to be shown, which in most files is never.
+    """
 
-    names: Mapping[str, str] = field(default_factory=dict)
+    def __init__(self, names: Callable[[], Mapping[str, str]] = dict) -> None:
+        self._names = names
+        self._known: Mapping[str, str] | None = None
 
     def of(self, operation: Operation) -> str:
         """The variable that a handle leads to: the name of the node that holds it; empty if that is not known."""
@@ -59,10 +60,9 @@ class Variables:
 
     def name(self, variable: str) -> str:
         """A variable's name for a person."""
-        known = self.names.get(variable, "")
-        if known and _NAMELESS.match(variable):
-            return known
-        return _NUMBERED.sub("", variable) if _NUMBERED.sub("", variable) in self.names.values() else variable
+        if self._known is None:
+            self._known = self._names()
+        return self._known.get(variable, variable)
 
     def behind(self, operation: Operation) -> list[str]:
         """The variables whose values an operation takes."""
