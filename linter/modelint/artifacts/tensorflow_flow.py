@@ -22,6 +22,9 @@ from modelint.artifacts.tensorflow_switches import Standing, Switches
 MOST_CALLS: Final = 20_000
 """Calls of functions that are entered; a model of ten thousand layers as functions of their own has as many."""
 
+MOST_OPERATIONS: Final = 50_000
+"""Operations that run for one signature; those of EfficientNetB7 run 7,000."""
+
 _DEEPEST_PREDICATE: Final = 16
 """Predicates that decide about predicates, one after the other, before one is taken for undecided."""
 
@@ -191,8 +194,8 @@ class Flow:
         key = (node.name, output)
         found = call.operations.get(key)
         if found is None:
-            if len(self.operations) >= MOST_NODES:
-                raise MalformedError(f"more than {MOST_NODES:,} operations are run")
+            if len(self.operations) >= MOST_OPERATIONS:
+                raise MalformedError(f"more than {MOST_OPERATIONS:,} operations run for one output")
             merged = "While" if node.op in _LOOP else "If"
             kind = node.op if output == -1 else "Argument" if output == _ARGUMENT else merged
             found = Operation(len(self.operations), kind, node, call, output)
