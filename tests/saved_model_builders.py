@@ -43,7 +43,8 @@ class _Hard(keras.layers.Layer):
 @builder
 def keras3_clean(folder: Path) -> None:
     layers = keras.layers
-    _keras3(folder, layers.Conv2D(4, 3), layers.BatchNormalization(), layers.Dropout(0.5), layers.Flatten())
+    named = [layers.Conv2D(4, 3, name="first"), layers.BatchNormalization(name="statistics"), layers.Dropout(0.5)]
+    _keras3(folder, *named, layers.Flatten(name="flat"), layers.Dense(2, name="last"))
 
 
 @builder
@@ -101,11 +102,18 @@ def keras3_minibatch_deviation(folder: Path) -> None:
 
 
 @builder
+def keras3_rotated_samples(folder: Path) -> None:
+    inputs = keras.Input((4,))
+    keras.Model(inputs, keras.ops.roll(inputs, 1, axis=0)).export(str(folder), verbose=False)
+
+
+@builder
 def keras3_own_axes_only(folder: Path) -> None:
     inputs = keras.Input((4, 5))
     x = keras.ops.transpose(inputs, (1, 0, 2))
     x = x - keras.ops.mean(x, axis=0, keepdims=True)
     x = keras.ops.transpose(x, (1, 0, 2))
+    x = keras.ops.roll(keras.ops.flip(keras.ops.cumsum(x, axis=1), axis=2), 1, axis=1)
     x = keras.ops.softmax(keras.ops.reshape(x, (-1, 20)), axis=-1)
     x = keras.ops.einsum("bi,ij->bj", x, keras.ops.ones((20, 3))) + keras.ops.logsumexp(x, axis=1, keepdims=True)
     keras.Model(inputs, x).export(str(folder), verbose=False)
@@ -129,7 +137,7 @@ def keras2_hard_wired(folder: Path) -> None:
     inputs = tf_keras.Input((8, 8, 3), name="image")
     x = layers.Conv2D(4, 3, name="first")(inputs)
     x = layers.BatchNormalization(name="statistics")(x, training=True)
-    tf_keras.Model(inputs, layers.Flatten()(x)).save(str(folder), save_format="tf")
+    tf_keras.Model(inputs, layers.Flatten(name="flat")(x), name="net").save(str(folder), save_format="tf")
 
 
 @builder

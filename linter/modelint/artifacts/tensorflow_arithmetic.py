@@ -138,10 +138,10 @@ def over_the_last(operation: Operation, operands: Operands, declared: Shape | No
 
 
 def along(operation: Operation, operands: Operands, declared: Shape | None) -> Outcome:
-    """Operations along one axis or some: cumulated sums, reversal."""
+    """Operations along one axis or some, which the last operand names: cumulated sums, reversal, rotation."""
     if len(operands) < 2 or operands[0].axis < 0:
         return first(operation, operands, declared)
-    source, axes = operands[0], numbers(operands[1])
+    source, axes = operands[0], numbers(operands[-1])
     if axes is None or (source.rank is None and any(axis < 0 for axis in axes)):
         return LOST
     over = tuple(axis % source.rank if source.rank else axis for axis in axes)

@@ -59,7 +59,7 @@ _RULES: Final[dict[str, Rule]] = {
         ("Mean Sum Prod Max Min EuclideanNorm All Any L2Loss", arithmetic.reduction),
         ("ArgMax ArgMin", arithmetic.index_of_greatest),
         ("Softmax LogSoftmax", arithmetic.over_the_last),
-        ("Cumsum Cumprod ReverseV2", arithmetic.along),
+        ("Cumsum Cumprod ReverseV2 Roll", arithmetic.along),
         ("MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3", arithmetic.product),
         ("Einsum XlaEinsum", arithmetic.einsum),
         ("If Merge RefMerge", arithmetic.branches),

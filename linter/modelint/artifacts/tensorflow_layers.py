@@ -57,6 +57,11 @@ class Group:
     operations: list[Operation] = field(default_factory=list)
 
     @property
+    def is_scope(self) -> bool:
+        """Whether it is more than one operation that no scope holds."""
+        return any(operation.node.name.rpartition("/")[2] != self.name for operation in self.operations)
+
+    @property
     def node(self) -> str:
         """Its place in the file: the scope."""
         return "/".join((*self.path, self.name))
@@ -114,9 +119,9 @@ def full_name(operation: Operation) -> str:
 
 def grouped(operations: Iterable[Operation], tree: KerasObject | None) -> dict[int, Group]:
     """The group of each operation, by the operation's index; plumbing that belongs to no layer has none."""
-    names = {operation.index: full_name(operation) for operation in operations}
     listed = list(operations)
-    scopes = Scopes((names[operation.index] for operation in listed), tree)
+    names = {operation.index: full_name(operation) for operation in listed}
+    scopes = Scopes((names[operation.index] for operation in listed if operation.kind not in PLUMBING), tree)
     groups: dict[tuple[str, ...], Group] = {}
     found: dict[int, Group] = {}
     for operation in listed:
@@ -145,7 +150,12 @@ def named_by_variables(groups: Iterable[Group], owners: Callable[[Group], str]) 
         return
     for group in listed:
         group.path = tuple(part.removesuffix("_1") for part in group.path)
-        group.name = group.name.removesuffix("_1")
+    taken = {group.node for group in listed}
+    for group in listed:
+        shorter = group.name.removesuffix("_1")
+        if group.is_scope and "/".join((*group.path, shorter)) not in taken:
+            group.name = shorter
+            taken.add(group.node)
 
 
 def _agrees(group: Group, owner: str) -> bool:
