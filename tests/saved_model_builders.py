@@ -247,6 +247,27 @@ def module_with_a_loop(folder: Path) -> None:
     tf.saved_model.save(module, str(folder), signatures=module.serve)
 
 
+class _Longest(tf.Module):
+    """Goes as many steps as its longest sample has, and masks with it; no sample sees another."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 6))])
+    def serve(self, x):
+        lengths = tf.reduce_sum(tf.cast(x > 0.0, tf.int32), axis=1)
+        longest = tf.reduce_max(lengths)
+        total = tf.zeros_like(x[:, 0])
+        for step in tf.range(longest):
+            total = tf.where(step < lengths, total + x[:, step], total)
+        mask = tf.cast(tf.sequence_mask(lengths, longest), tf.float32)
+        mask = tf.pad(mask, [[0, 0], [0, 6 - longest]])
+        return {"y": tf.reshape(total[:, None] + x * mask, [-1, 6])}
+
+
+@builder
+def module_with_as_many_steps_as_the_longest_sample(folder: Path) -> None:
+    module = _Longest()
+    tf.saved_model.save(module, str(folder), signatures=module.serve)
+
+
 class _Similar(tf.Module):
     """Centres samples on the mean of their batch inside a loop and a nested function."""
 

@@ -82,6 +82,28 @@ _RULES: Final[dict[str, Rule]] = {
 }
 
 
+_SHAPED_NAMES: Final = (
+    "ArgMax ArgMin BroadcastTo Cumprod Cumsum DepthToSpace ExpandDims Gather GatherV2 ImageProjectiveTransformV2 "
+    "ImageProjectiveTransformV3 Max Mean Min MirrorPad OneHot Pad PadV2 Prod ResizeArea ResizeBicubic ResizeBilinear "
+    "ResizeNearestNeighbor Reshape ReverseV2 Roll Slice SplitV Squeeze StridedSlice Sum Tile Transpose Unpack"
+)
+_SHAPED: Final = frozenset(_SHAPED_NAMES.split())
+"""What takes its values from the first operand; the others say where they go."""
+
+_CHOOSING: Final = frozenset({"If", "While", "Select", "SelectV2"})
+"""What takes its values from all operands but the first, which chooses."""
+
+
+def contents(operation: Operation, operands: Operands) -> Operands:
+    """The operands whose values are in what an operation computes; not those that only shape or choose it.
+
+    How many steps the longest sample of a batch takes, for one, decides over shapes and loops and changes no sample.
+    """
+    if operation.kind in _SHAPED:
+        return operands[:1]
+    return operands[1:] if operation.kind in _CHOOSING else operands
+
+
 def outcome_of(operation: Operation, operands: Operands, declared: Shape | None) -> Outcome:
     """What an operation does to the axis of the samples.
 

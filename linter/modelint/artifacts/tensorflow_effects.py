@@ -102,14 +102,14 @@ class Effects:
         return any(other.kind in _MOMENTS for other in further)
 
     def _batch_statistics(self, normalising: set[int]) -> Iterator[Found]:
+        behind = normalising & self.serving
         for operation in self.samples.order:
-            if operation.index in normalising and self._counts(operation):
+            if operation.index in behind and self._counts(operation):
                 yield Found(
                     EffectKind.TRAIN_MODE,
                     operation,
                     operation.kind,
                     axis=self.samples.axes.get(operation.index),
-                    affects_prediction=operation.index in self.serving,
                     kind_of_layer="BatchNormalization",
                 )
 
@@ -136,7 +136,7 @@ class Effects:
         for draw in draws_of(self.samples.order, written, self.variables):
             if not self._counts(draw.operation):
                 continue
-            dropout = self._is_dropout(draw)
+            dropout = draw.operation.index in self.serving and self._is_dropout(draw)
             yield Found(
                 EffectKind.TRAIN_MODE if dropout else EffectKind.DRAWS,
                 draw.operation,

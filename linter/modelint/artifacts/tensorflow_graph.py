@@ -28,7 +28,11 @@ _LIST_TAG: Final = 1 << 3 | 2
 
 _LISTS_WITHOUT_FUNCTIONS: Final = frozenset({"_output_shapes", "Tin", "Tout", "strides", "_read_only_resource_inputs"})
 
+_LONGEST_SHAPES: Final = 256
+"""Bytes of the shapes of a node up to which they are remembered for others."""
+
 Number = int | float | bool
+Shapes = tuple[Shape | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +46,27 @@ class Tensor:
 class Node:
     """One node of a graph or function. Attributes are decoded when one is asked for."""
 
-    __slots__ = ("_attributes", "_message", "inputs", "name", "op")
+    __slots__ = ("_attributes", "_message", "_shapes", "inputs", "name", "op")
 
-    def __init__(self, name: str, op: str, inputs: tuple[str, ...], message: Message | None) -> None:
+    def __init__(
+        self, name: str, op: str, inputs: tuple[str, ...], message: Message | None, shapes: dict[bytes, Shapes]
+    ) -> None:
         self.name = name
         self.op = op
         self.inputs = inputs
         self._message = message
+        self._shapes = shapes
         self._attributes: dict[str, Message] | None = None
 
     @classmethod
-    def decoded(cls, message: Message) -> Node:
-        """The node that a NodeDef describes."""
-        return cls(message.text("name"), message.text("op"), tuple(message.texts("input")), message)
+    def decoded(cls, message: Message, shapes: dict[bytes, Shapes]) -> Node:
+        """The node that a NodeDef describes; ``shapes`` are those of other nodes, by their bytes: most are alike."""
+        return cls(message.text("name"), message.text("op"), tuple(message.texts("input")), message, shapes)
 
     @classmethod
     def absent(cls, name: str) -> Node:
         """What stands for a node that is named and not there."""
-        return cls(name, "", (), None)
+        return cls(name, "", (), None, {})
 
     def has(self, name: str) -> bool:
         """Whether the attribute is written; writers leave out what equals the operation's default."""
@@ -111,10 +118,18 @@ class Node:
         found = self._all().get(name)
         return None if found is None or not found.has("shape") else shape_of(found.message("shape"))
 
-    def output_shapes(self) -> tuple[Shape | None, ...]:
+    def output_shapes(self) -> Shapes:
         """The shapes of the outputs, where the writer left them (``_output_shapes``)."""
         found = self._all().get("_output_shapes")
-        return () if found is None else tuple(shape_of(shape) for shape in found.message("list").messages("shape"))
+        if found is None:
+            return ()
+        written = found.data[found.start : min(found.end, found.start + _LONGEST_SHAPES)]
+        known = self._shapes.get(written)
+        if known is None:
+            known = tuple(shape_of(shape) for shape in found.message("list").messages("shape"))
+            if found.end - found.start < _LONGEST_SHAPES:
+                self._shapes[written] = known
+        return known
 
     def tensor(self, name: str = "value") -> Tensor | None:
         """A constant, if it is small and made of numbers."""
@@ -191,6 +206,7 @@ class Library:
     def __init__(self, graph: Message, budget: Budget) -> None:
         self.budget = budget
         self._decoded = 0
+        self._shapes: dict[bytes, Shapes] = {}
         self._bodies: dict[str, Body] = {}
         self._functions: dict[str, Message] = {}
         for function in graph.message("library").messages("function"):
@@ -235,4 +251,5 @@ class Library:
         self._decoded += message.count(field_name)
         if self._decoded > MOST_NODES:
             raise MalformedError(f"the graph has more than {MOST_NODES:,} nodes", offset=message.start)
-        return {node.name: node for node in map(Node.decoded, message.messages(field_name))}
+        nodes = (Node.decoded(inner, self._shapes) for inner in message.messages(field_name))
+        return {node.name: node for node in nodes}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from modelint.artifacts.limits import Budget
-from modelint.artifacts.tensorflow_axes import RECOVERABLE, outcome_of
+from modelint.artifacts.tensorflow_axes import RECOVERABLE, contents, outcome_of
 from modelint.artifacts.tensorflow_flow import Flow, Operation, Value
 from modelint.artifacts.tensorflow_operands import NO_AXIS, UNKNOWN_AXIS, Operand, Outcome
 from modelint.facts import Shape
@@ -115,7 +115,7 @@ class Samples:
             self.mixings.append(Mixing(operation, operation, outcome.reduced))
         inherited = frozenset[int]()
         if outcome.carries:
-            parts = [self.state(operand.value).aggregates for operand in operands]
+            parts = [self.state(operand.value).aggregates for operand in contents(operation, operands)]
             inherited = frozenset(sorted(frozenset[int]().union(*parts))[:_MOST_AGGREGATES])
         if outcome.aggregates:
             inherited |= {operation.index}
