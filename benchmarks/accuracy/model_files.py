@@ -59,7 +59,7 @@ def _said(folder: Path, name: str, signature: str) -> dict[str, bool]:
     with OpenedModel(str(path)) as model:
         read = read_model(model)
     if isinstance(read, Unreadable):
-        raise SystemExit(f"{path}: {read.reason}")
+        raise SystemExit(f"{path}: {read.message}")
     return verdicts(_entry(read, signature))
 
 
