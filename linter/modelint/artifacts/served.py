@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from modelint.artifacts.batch_flow import static_batch
 from modelint.artifacts.model_file import Effect, EffectKind, Entry, ModelFile
 from modelint.facts import (
     BatchReduction,
@@ -117,11 +118,16 @@ def _effect(effect: Effect, entry: Entry) -> Iterator[Fact]:
 
 
 def _static_batch(file: ModelFile, entry: Entry) -> Iterator[Fact]:
-    for port in entry.model.inputs:
-        size = port.shape[0] if port.shape else None
+    model = entry.model
+    if not entry.batch_first and static_batch(model.inputs, model.outputs) is None:
+        return
+    fewest_axes = 1 if entry.batch_first else 2
+    for port in model.inputs:
+        size = port.shape[0] if port.shape and len(port.shape) >= fewest_axes else None
         if isinstance(size, int):
             how = f"the input {port.name!r} of {entry.names[0]!r}" if port.name else f"an input of {entry.names[0]!r}"
             # Keras itself feeds any batch to a model with a fixed one, unless a layer keeps a state for each row.
-            enforced = entry.fixed or any(layer.traits.writes_state_at_inference for layer in entry.model.layers)
+            stateful = any(layer.traits.writes_state_at_inference for layer in entry.model.layers)
+            enforced = (entry.fixed and not entry.resizable) or stateful
             yield StaticBatch(Place(file.path, node=port.name or entry.names[0]), how, size, enforced=enforced)
             return
