@@ -256,6 +256,15 @@ def is_integral(dtype: str | None) -> bool:
     return dtype is not None and dtype.startswith(("int", "uint", "bool"))
 
 
+def edges_between(operations: Sequence[Operation]) -> Iterator[tuple[int, int]]:
+    """Which operation takes what another gives, once for each operand: indices of producer and consumer."""
+    makers = {number: index for index, operation in enumerate(operations) for number in operation.outputs}
+    for index, operation in enumerate(operations):
+        for number in operation.inputs:
+            if number in makers and makers[number] != index:
+                yield makers[number], index
+
+
 def reaching(
     operations: Sequence[Operation], outputs: Iterable[int], only_sizes: Mapping[str, frozenset[int] | None]
 ) -> frozenset[int]:

@@ -6,7 +6,7 @@ is served, and several calls of one layer, are one fact.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from modelint.artifacts.batch_flow import static_batch
@@ -28,7 +28,7 @@ from modelint.facts import (
     StateWrite,
     StaticBatch,
 )
-from modelint.finding import Place
+from modelint.finding import Located, Place
 
 
 def program_of(file: ModelFile, settings: Settings) -> Program:
@@ -92,14 +92,22 @@ def _train_mode(file: ModelFile, entry: Entry, settings: Settings) -> Iterator[F
             affected=layers,
             mode_reason="it was saved so" + (", unless a caller says otherwise" if effects[0].by_default else ""),
             evaluated=True,
-            because=tuple((layer.called_at, f"{layer} runs in train mode") for layer in layers[1:]),
+            because=(
+                *_written_at(layers[:1], "written here"),
+                *((layer.called_at, f"{layer} runs in train mode") for layer in layers[1:]),
+            ),
         )
+
+
+def _written_at(layers: Iterable[Layer], words: str) -> Iterator[tuple[Located, str]]:
+    """Where the source of a layer is, of those whose file knows it."""
+    return ((layer.place, words) for layer in layers if layer.place.resolve() != layer.called_at.resolve())
 
 
 def _effect(effect: Effect, entry: Entry) -> Iterator[Fact]:
     layer = effect.layer
     served = f"served by {' and '.join(map(repr, entry.names))}"
-    because = ((layer.place, served),) if layer.place.resolve() != layer.called_at.resolve() else ()
+    because = tuple(_written_at([layer], f"written here, {served}"))
     if effect.kind is EffectKind.MIXES:
         yield BatchReduction(layer.called_at, effect.what, effect.axis, guarded=False, because=because)
     if effect.kind is EffectKind.DRAWS:

@@ -13,7 +13,16 @@ from typing import Final
 
 from modelint.artifacts import tflite_flow
 from modelint.artifacts.batch_axis import Tensor
-from modelint.artifacts.batch_flow import ABSENT, Flow, batch_of, follow, is_integral, once_per_scope, reaching
+from modelint.artifacts.batch_flow import (
+    ABSENT,
+    Flow,
+    batch_of,
+    edges_between,
+    follow,
+    is_integral,
+    once_per_scope,
+    reaching,
+)
 from modelint.artifacts.files import ModelFiles
 from modelint.artifacts.flatbuffer import FlatBuffer
 from modelint.artifacts.limits import DEEPEST, MOST_NODES, Budget, MalformedError
@@ -96,13 +105,14 @@ class _Reading:
     def entry(self, names: tuple[str, ...], signature: Signature) -> Entry:
         graph = self.file.subgraphs[signature.subgraph]
         unrolled = _Unrolled(self, names[0])
-        unrolled.enter(graph, offset := unrolled.place(graph), ())
+        numbers = unrolled.place(graph, {})
+        unrolled.enter(graph, numbers, ())
         inputs = tuple(_port(graph, index, signature.inputs) for index in graph.inputs)
         outputs = tuple(_port(graph, index, signature.outputs) for index in graph.outputs)
         flow = Flow(batch_of(inputs, outputs), unrolled.constants)
-        flow.enter([offset + index for index in graph.inputs], inputs)
+        flow.enter([numbers[index] for index in graph.inputs], inputs)
         follow(flow, unrolled.operations, tflite_flow.handler_of, unrolled.declared, tflite_flow.CANCELS)
-        given = [offset + index for index in graph.outputs]
+        given = [numbers[index] for index in graph.outputs]
         effects = _Effects(unrolled, flow, given).found()
         layers = tuple(operation.layer for operation in unrolled.operations)
         model = Model(
@@ -110,7 +120,7 @@ class _Reading:
             framework="tflite",
             origin=Place(self.path),
             layers=layers,
-            edges=tuple(_edges(unrolled.operations)),
+            edges=tuple(edges_between(unrolled.operations)),
             opaque=any(layer.opaque for layer in layers),
             name=names[0],
             inputs=inputs,
@@ -122,14 +132,6 @@ class _Reading:
 def _port(graph: Subgraph, index: int, names: Mapping[int, str]) -> Port:
     port = graph.tensors[index].port
     return replace(port, name=names.get(index, port.name))
-
-
-def _edges(operations: Sequence[TfliteOperation]) -> Iterator[tuple[int, int]]:
-    makers = {number: index for index, operation in enumerate(operations) for number in operation.outputs}
-    for index, operation in enumerate(operations):
-        for number in operation.inputs:
-            if number in makers and makers[number] != index:
-                yield makers[number], index
 
 
 @dataclass(slots=True)
@@ -147,20 +149,24 @@ class _Unrolled:
         """What the file says of a tensor."""
         return self.ports[number] if 0 <= number < len(self.ports) else None
 
-    def place(self, graph: Subgraph) -> int:
-        """Give the tensors of a graph numbers; the first of them."""
-        offset = len(self.ports)
+    def place(self, graph: Subgraph, given: Mapping[int, int]) -> Sequence[int]:
+        """Give the tensors of a graph numbers; those in ``given`` have one from the graph that calls it."""
         self.reading.budget.spend(len(graph.tensors))
-        for number, tensor in enumerate(graph.tensors, offset):
-            self.ports.append(tensor.port)
-            if tensor.is_variable:
-                self.variables.add(number)
-            elif self.reading.file.is_constant(tensor):
-                known = self.reading.file.constant(tensor)
-                self.constants[number] = Tensor(tensor.shape, known=known, integral=is_integral(tensor.dtype))
-        return offset
+        numbers = []
+        for index, tensor in enumerate(graph.tensors):
+            number = given.get(index, ABSENT)
+            if number == ABSENT:
+                number = len(self.ports)
+                self.ports.append(tensor.port)
+                if tensor.is_variable:
+                    self.variables.add(number)
+                elif self.reading.file.is_constant(tensor):
+                    known = self.reading.file.constant(tensor)
+                    self.constants[number] = Tensor(tensor.shape, known=known, integral=is_integral(tensor.dtype))
+            numbers.append(number)
+        return numbers
 
-    def enter(self, graph: Subgraph, offset: int, path: tuple[tuple[int, str], ...]) -> None:
+    def enter(self, graph: Subgraph, numbers: Sequence[int], path: tuple[tuple[int, str], ...]) -> None:
         """Add the operators of a graph; ``path`` holds the graphs that called it, by number, and from where."""
         if len(path) > DEEPEST:
             raise MalformedError("graphs call each other too deeply")
@@ -168,8 +174,8 @@ class _Unrolled:
             self.reading.budget.spend()
             if len(self.operations) >= MOST_NODES:
                 raise MalformedError("the graphs of the file have more operators than any real model")
-            inputs = tuple(index + offset if index >= 0 else ABSENT for index in call.inputs)
-            outputs = tuple(index + offset for index in call.outputs if index >= 0)
+            inputs = tuple(numbers[index] if index >= 0 else ABSENT for index in call.inputs)
+            outputs = tuple(numbers[index] for index in call.outputs if index >= 0)
             layer = self._layer(graph, call, tuple(name for _, name in path))
             inputs += self._called(call, layer, inputs, path)
             self.operations.append(TfliteOperation(call.kind, inputs, outputs, layer, call.options, call.custom))
@@ -215,19 +221,12 @@ class _Unrolled:
             if any(index == caller for caller, _ in path):
                 self.reading.problems.append(f"the graph {graphs[index].name or index!r} calls itself")
                 continue
-            offset = self.place(graphs[index])
-            for own, outer in zip(graphs[index].inputs, given, strict=False):
-                self._same(offset + own, outer)
-            self.enter(graphs[index], offset, (*path, (index, layer.name or layer.kind)))
-            results += [offset + output for output in graphs[index].outputs]
+            numbers = self.place(graphs[index], dict(zip(graphs[index].inputs, given, strict=False)))
+            self.enter(graphs[index], numbers, (*path, (index, layer.name or layer.kind)))
+            results += [numbers[output] for output in graphs[index].outputs]
         if call.kind == "IF" and len(results) != 2 * len(call.outputs):
             raise MalformedError("the branches of an operator IF give something else than it does")
         return tuple(results)
-
-    def _same(self, inner: int, outer: int) -> None:
-        """The graph that is called knows a tensor of its caller by another number."""
-        layer = Layer("IDENTITY", "tflite.IDENTITY", Traits(), {}, Place(self.reading.path), Place(self.reading.path))
-        self.operations.append(TfliteOperation("IDENTITY", (outer,), (inner,), layer, {}))
 
 
 @dataclass(slots=True)

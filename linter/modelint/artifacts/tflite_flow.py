@@ -356,7 +356,6 @@ _HANDLERS: Final[Mapping[str, Handler[TfliteOperation]]] = {
     "EXPAND_DIMS": _expand_dims,
     "FULLY_CONNECTED": _fully_connected,
     "GATHER": _gather,
-    "IDENTITY": _same,
     "IF": _either,
     "PACK": _pack,
     "RESHAPE": _reshape,
