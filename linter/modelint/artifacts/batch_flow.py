@@ -9,7 +9,7 @@ convolution's first axis is the batch by definition) and none speaks against it 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
@@ -266,11 +266,11 @@ def edges_between(operations: Sequence[Operation]) -> Iterator[tuple[int, int]]:
 
 
 def reaching(
-    operations: Sequence[Operation], outputs: Iterable[int], only_sizes: Mapping[str, frozenset[int] | None]
+    operations: Sequence[OperationT], outputs: Iterable[int], ignored: Callable[[OperationT], Collection[int]]
 ) -> frozenset[int]:
     """The operations (by index) that something which outputs are computed from depends on.
 
-    ``only_sizes`` names operations of which operands (by position; None: all of them) only lend their size.
+    ``ignored`` gives the operands (by position) that do not matter: they only lend their size, or are never chosen.
     """
     makers = {number: index for index, operation in enumerate(operations) for number in operation.outputs}
     reached: set[int] = set()
@@ -280,9 +280,37 @@ def reaching(
         if index in reached:
             continue
         reached.add(index)
-        operation = operations[index]
-        ignored = only_sizes.get(operation.kind, frozenset())
-        for position, number in enumerate(operation.inputs):
-            if ignored is not None and position not in ignored and number in makers:
+        unimportant = ignored(operations[index])
+        for position, number in enumerate(operations[index].inputs):
+            if position not in unimportant and number in makers:
                 waiting.append(makers[number])
     return frozenset(reached)
+
+
+def never_chosen(operation: Operation, condition: Tensor) -> range:
+    """The results of the branch that an operation with two of them does not take, if its condition is a constant.
+
+    They follow its operands, those of the first branch before.
+    """
+    count, end = len(operation.outputs), len(operation.inputs)
+    if condition.known is None or condition.known[0] is None or end < 2 * count:
+        return range(0)
+    return range(end - count, end) if condition.known[0] else range(end - 2 * count, end - count)
+
+
+def chosen(step: Step, condition: Tensor) -> Sequence[Tensor]:
+    """What an operation with two branches gives: the results of the one it takes, or what is common to both."""
+    count, end = len(step.operation.outputs), len(step.inputs)
+    if not count or end < 2 * count:
+        return ()
+    skipped = never_chosen(step.operation, condition)
+    first, second = step.inputs[-2 * count : -count], step.inputs[-count:]
+    if skipped:
+        return second if skipped.start < end - count else first
+    return [
+        replace(
+            following([one, other], one.shape if one.shape == other.shape else None, one.axes & other.axes),
+            integral=one.integral,
+        )
+        for one, other in zip(first, second, strict=True)
+    ]

@@ -115,7 +115,7 @@ class _Effects:
         makers = {number: operation for operation in operations for number in operation.outputs}
         for mixing in once_per_scope(self.flow.served(self.outputs)):
             yield Effect(EffectKind.MIXES, mixing.operation.layer, mixing.operation.kind, axis=mixing.axes)
-        for index in sorted(reaching(operations, self.outputs, onnx_flow.ONLY_SIZES)):
+        for index in sorted(reaching(operations, self.outputs, lambda one: onnx_flow.ignored(one, self.flow))):
             operation = operations[index]
             if operation.domain:
                 continue

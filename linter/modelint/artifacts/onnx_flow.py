@@ -7,7 +7,7 @@ tensor of which only the declared shape is known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -22,7 +22,7 @@ from modelint.artifacts.batch_axis import (
     reduced,
     resized,
 )
-from modelint.artifacts.batch_flow import Handler, Step, is_integral
+from modelint.artifacts.batch_flow import Flow, Handler, Step, chosen, is_integral, never_chosen
 from modelint.artifacts.onnx_graph import dtype_of
 from modelint.artifacts.onnx_moves import (
     concat,
@@ -235,18 +235,7 @@ def _attention(step: Step, operation: OnnxOperation) -> Sequence[Tensor]:
 
 
 def _either(step: Step, operation: OnnxOperation) -> Sequence[Tensor]:
-    """What the branches of an If agree on; their results follow its operands, those of the first branch before."""
-    count = len(operation.outputs)
-    if len(step.inputs) < 2 * count or not count:
-        return []
-    first, second = step.inputs[-2 * count : -count], step.inputs[-count:]
-    return [
-        replace(
-            following([one, other], one.shape if one.shape == other.shape else None, one.axes & other.axes),
-            integral=one.integral,
-        )
-        for one, other in zip(first, second, strict=True)
-    ]
+    return chosen(step, step.operand(0))
 
 
 def _constant(step: Step, operation: OnnxOperation) -> Sequence[Tensor]:
@@ -327,3 +316,11 @@ _HANDLERS: Final[Mapping[str, Handler[OnnxOperation]]] = {
 def handler_of(operation: OnnxOperation) -> Handler[OnnxOperation] | None:
     """What an operator does to axes; None if it is not known."""
     return _HANDLERS.get(operation.kind) if operation.domain == "" else None
+
+
+def ignored(operation: OnnxOperation, flow: Flow) -> Collection[int]:
+    """The operands (by position) that the values of the results do not depend on."""
+    if operation.kind == "If" and operation.inputs:
+        return never_chosen(operation, flow.tensor(operation.inputs[0]))
+    positions = ONLY_SIZES.get(operation.kind, frozenset())
+    return range(len(operation.inputs)) if positions is None else positions

@@ -37,7 +37,7 @@ _FRACTIONS: Final = {"float32": "f", "float64": "d", "float16": "e"}
 _LIBRARY: Final = re.compile(
     r"[/\\](site|dist)-packages[/\\]|[/\\]lib[/\\]python3|^<|[/\\]torch[/\\](nn|_|fx|export|onnx)"
 )
-_FRAME: Final = re.compile(r'File "([^"\n]{1,1000})", line (\d{1,9})')
+_FRAME: Final = re.compile(r'File "([^"\n]{1,1000}\.py)", line (\d{1,9})')
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,27 +63,43 @@ class Node:
         return self.domain, self.op_type, self.overload
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Attributes:
+    """Attributes of one node, or the defaults of a function's."""
+
+    values: Mapping[str, Setting]
+    constants: Mapping[str, Tensor]
+    graphs: Mapping[str, Message]
+    references: Mapping[str, str]
+
+
+def read_attributes(messages: Iterator[Message]) -> Attributes:
+    """Attributes by kind: values, tensors, graphs, and references to the attributes of a function's call."""
+    values: dict[str, Setting] = {}
+    constants: dict[str, Tensor] = {}
+    graphs: dict[str, Message] = {}
+    references: dict[str, str] = {}
+    for attribute in messages:
+        name = attribute.text("name")
+        if attribute.text("ref_attr_name"):
+            references[name] = attribute.text("ref_attr_name")
+        elif attribute.has("g"):
+            graphs[name] = attribute.message("g")
+        elif attribute.has("t"):
+            constants[name] = read_constant(attribute.message("t"))
+            values[name] = UNKNOWN
+        else:
+            values[name] = _attribute(attribute)
+    return Attributes(values, constants, graphs, references)
+
+
 def read_node(message: Message) -> Node:
     """A node with its attributes.
 
     Raises:
         MalformedError: it is damaged.
     """
-    attributes: dict[str, Setting] = {}
-    constants: dict[str, Tensor] = {}
-    graphs: dict[str, Message] = {}
-    references: dict[str, str] = {}
-    for attribute in message.messages("attribute"):
-        name = attribute.text("name")
-        if attribute.has("ref_attr_name") and attribute.text("ref_attr_name"):
-            references[name] = attribute.text("ref_attr_name")
-        elif attribute.has("g"):
-            graphs[name] = attribute.message("g")
-        elif attribute.has("t"):
-            constants[name] = read_constant(attribute.message("t"))
-            attributes[name] = UNKNOWN
-        else:
-            attributes[name] = _attribute(attribute)
+    attributes = read_attributes(message.messages("attribute"))
     properties = {entry.text("key"): entry.text("value") for entry in message.messages("metadata_props")}
     domain = message.text("domain")
     return Node(
@@ -93,10 +109,10 @@ def read_node(message: Message) -> Node:
         inputs=tuple(message.texts("input")),
         outputs=tuple(message.texts("output")),
         overload=message.text("overload"),
-        attributes=attributes,
-        constants=constants,
-        graphs=graphs,
-        references=references,
+        attributes=attributes.values,
+        constants=attributes.constants,
+        graphs=attributes.graphs,
+        references=attributes.references,
         scope=_scope(properties.get("pkg.torch.onnx.name_scopes", "")),
         written_at=_written_at(properties.get("pkg.torch.onnx.stack_trace", "")),
     )

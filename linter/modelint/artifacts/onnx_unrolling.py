@@ -13,7 +13,16 @@ from typing import Final
 from modelint.artifacts.batch_axis import Tensor
 from modelint.artifacts.batch_flow import ABSENT
 from modelint.artifacts.limits import MOST_NODES, Budget, MalformedError
-from modelint.artifacts.onnx_graph import Node, escaping_path, opsets_of, read_constant, read_node, read_port
+from modelint.artifacts.onnx_graph import (
+    Attributes,
+    Node,
+    escaping_path,
+    opsets_of,
+    read_attributes,
+    read_constant,
+    read_node,
+    read_port,
+)
 from modelint.artifacts.onnx_operation import OnnxOperation
 from modelint.artifacts.onnx_operators import is_known
 from modelint.artifacts.wire import Message
@@ -61,7 +70,7 @@ class _Function:
     outputs: tuple[str, ...]
     nodes: tuple[Node, ...]
     opsets: Mapping[str, int]
-    defaults: Node
+    defaults: Attributes
     ports: Mapping[str, Port]
 
 
@@ -223,7 +232,7 @@ class Unrolled:
             (*scope.path, name),
             function.opsets,
             ports=dict(function.ports),
-            attributes={**function.defaults.attributes, **node.attributes},
+            attributes={**function.defaults.values, **node.attributes},
             constants={**function.defaults.constants, **node.constants},
             calls=(*scope.calls, node.key),
         )
@@ -254,7 +263,7 @@ class Unrolled:
 
 def _read_function(message: Message) -> _Function:
     ports = {port.name: port for port in map(read_port, message.messages("value_info")) if port.name}
-    defaults = read_node(message)  # attributes of a function are written like those of a node
+    defaults = read_attributes(message.messages("attribute_proto"))
     nodes = tuple(map(read_node, message.messages("node")))
     opsets = opsets_of(message)
     return _Function(tuple(message.texts("input")), tuple(message.texts("output")), nodes, opsets, defaults, ports)

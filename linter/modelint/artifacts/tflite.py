@@ -239,7 +239,7 @@ class _Effects:
 
     def found(self) -> Iterator[Effect]:
         operations = self.unrolled.operations
-        reached = reaching(operations, self.outputs, tflite_flow.ONLY_SIZES)
+        reached = reaching(operations, self.outputs, lambda one: tflite_flow.ignored(one, self.flow))
         for mixing in once_per_scope(self.flow.served(self.outputs)):
             yield Effect(EffectKind.MIXES, mixing.operation.layer, mixing.operation.kind, axis=mixing.axes)
         variables = set[str]()

@@ -7,7 +7,7 @@ the table gives a tensor of which only the declared shape is known.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -24,7 +24,7 @@ from modelint.artifacts.batch_axis import (
     with_new,
     without,
 )
-from modelint.artifacts.batch_flow import Handler, Operation, Step
+from modelint.artifacts.batch_flow import Flow, Handler, Operation, Step, chosen, never_chosen
 from modelint.facts import Setting
 
 CANCELS: Final = ("REDUCE_MAX", "SUB", "EXP")
@@ -299,13 +299,7 @@ def _batch_norm(step: Step, operation: TfliteOperation) -> Sequence[Tensor]:
 
 
 def _either(step: Step, operation: TfliteOperation) -> Sequence[Tensor]:
-    """What both branches agree on; their results follow the operands of the IF, those of the first before."""
-    count = len(operation.outputs)
-    first, second = step.inputs[-2 * count : -count], step.inputs[-count:]
-    return [
-        following([one, other], one.shape if one.shape == other.shape else None, one.axes & other.axes)
-        for one, other in zip(first, second, strict=True)
-    ]
+    return chosen(step, step.operand(0))
 
 
 def _numbers(tensor: Tensor) -> tuple[int, ...] | None:
@@ -374,3 +368,11 @@ _HANDLERS: Final[Mapping[str, Handler[TfliteOperation]]] = {
 def handler_of(operation: TfliteOperation) -> Handler[TfliteOperation] | None:
     """What an operator does to axes; None if it is not known."""
     return _HANDLERS.get(operation.kind)
+
+
+def ignored(operation: TfliteOperation, flow: Flow) -> Collection[int]:
+    """The operands (by position) that the values of the results do not depend on."""
+    if operation.kind == "IF" and operation.inputs:
+        return never_chosen(operation, flow.tensor(operation.inputs[0]))
+    positions = ONLY_SIZES.get(operation.kind, frozenset())
+    return range(len(operation.inputs)) if positions is None else positions
