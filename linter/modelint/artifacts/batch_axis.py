@@ -8,7 +8,7 @@ is no longer the samples' for anybody: what is not certain is not reported.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -253,9 +253,12 @@ def taken(data: Tensor, indices: Tensor, axis: int) -> Tensor:
 
 
 def only_shifts(
-    operations: Sequence[tuple[str, Sequence[int], Sequence[int]]], maximum: str, minus: str, exponential: str
+    operations: Sequence[tuple[str, Sequence[int], Sequence[int]]],
+    maximum: str,
+    minus: str,
+    exponentials: Collection[str],
 ) -> Callable[[int], bool]:
-    """Whether an operation is a maximum that is only taken off before an exponential: it cancels out in a softmax.
+    """Whether an operation is a maximum that is only taken off before an exponential: a softmax does not see it.
 
     Operations are a kind with the tensors it takes and gives, by number.
     """
@@ -274,7 +277,7 @@ def only_shifts(
         return bool(differences) and all(
             operations[user][0] == minus
             and operations[user][1][0] not in operations[index][2]
-            and all(operations[then][0] == exponential for then in all_users(user))
+            and all(operations[then][0] in exponentials for then in all_users(user))
             for user in differences
         )
 

@@ -9,7 +9,7 @@ convolution's first axis is the batch by definition) and none speaks against it 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
@@ -26,6 +26,9 @@ _NO_BATCH: Final = re.compile(
     r"|pos|patch|chunk|sample|word|char|num|size|dim|total|^[thwlcdm]$",
     re.IGNORECASE,
 )
+_VARIANCE_STEPS: Final = 3
+"""Operations from a mean to the variance that is computed with it: difference, square, mean."""
+
 _IMAGES: Final = 4
 """The rank from which a first axis of a constant size is the batch without being called so."""
 
@@ -220,11 +223,11 @@ def follow(
     operations: Sequence[OperationT],
     handler_of: Callable[[OperationT], Handler[OperationT] | None],
     declared: Callable[[int], Port | None],
-    cancels: tuple[str, str, str],
+    cancels: tuple[str, str, Collection[str]],
 ) -> None:
     """Give every tensor of the flow what is known of it.
 
-    ``cancels`` names a format's maximum, subtraction and exponential: what they shift cancels out in a softmax.
+    ``cancels`` names a format's maximum, subtraction and exponentials: what they shift is nothing to a softmax.
     """
     parts = [(operation.kind, operation.inputs, operation.outputs) for operation in operations]
     is_shift = only_shifts(parts, *cancels)
@@ -239,16 +242,29 @@ def follow(
         flow.leave(operation, results, declared)
 
 
-def once_per_scope(mixings: Iterable[Mixing]) -> Iterator[Mixing]:
-    """One of the operations of a kind that are together in a named scope: the mean and the variance of one layer."""
+def distinct(mixings: Iterable[Mixing], operations: Sequence[Operation]) -> Iterator[Mixing]:
+    """Without those that belong to another one: a variance to the mean that it is about, what one layer does twice."""
+    makers = {number: operation for operation in operations for number in operation.outputs}
     told = set[tuple[str, str]]()
+    kept: dict[Operation, Mixing] = {}
     for mixing in mixings:
         layer = mixing.operation.layer
         scope = "/".join((*layer.path, layer.name or ""))
         scope = scope.rpartition("/")[0] or scope
-        if (scope, mixing.operation.kind) not in told:
-            told.add((scope, mixing.operation.kind))
-            yield mixing
+        mean = next((one for one in _behind(mixing.operation, makers) if one in kept), None)
+        if (scope, mixing.operation.kind) in told or (mean is not None and kept[mean].axes == mixing.axes):
+            continue
+        told.add((scope, mixing.operation.kind))
+        kept[mixing.operation] = mixing
+        yield mixing
+
+
+def _behind(operation: Operation, makers: Mapping[int, Operation]) -> Iterator[Operation]:
+    """The operations that made what this one is about, as far back as the square of a difference takes."""
+    edge = [operation]
+    for _ in range(_VARIANCE_STEPS):
+        edge = [makers[number] for one in edge for number in one.inputs[:2] if number in makers]
+        yield from edge
 
 
 def is_integral(dtype: str | None) -> bool:

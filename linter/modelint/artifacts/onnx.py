@@ -13,7 +13,7 @@ from typing import Final
 
 from modelint.artifacts import onnx_flow
 from modelint.artifacts.batch_axis import Tensor
-from modelint.artifacts.batch_flow import Flow, batch_of, edges_between, follow, once_per_scope, reaching
+from modelint.artifacts.batch_flow import Flow, batch_of, distinct, edges_between, follow, reaching
 from modelint.artifacts.files import ModelFiles
 from modelint.artifacts.limits import Budget, MalformedError
 from modelint.artifacts.model_file import Effect, EffectKind, Entry, ModelFile
@@ -113,7 +113,7 @@ class _Effects:
     def found(self) -> Iterator[Effect]:
         operations = self.unrolled.operations
         makers = {number: operation for operation in operations for number in operation.outputs}
-        for mixing in once_per_scope(self.flow.served(self.outputs)):
+        for mixing in distinct(self.flow.served(self.outputs), operations):
             yield Effect(EffectKind.MIXES, mixing.operation.layer, mixing.operation.kind, axis=mixing.axes)
         for index in sorted(reaching(operations, self.outputs, lambda one: onnx_flow.ignored(one, self.flow))):
             operation = operations[index]

@@ -47,8 +47,8 @@ from modelint.artifacts.onnx_moves import (
 from modelint.artifacts.onnx_operation import OnnxOperation, axes_of, is_given, numbers_of
 from modelint.facts import Shape
 
-CANCELS: Final = ("ReduceMax", "Sub", "Exp")
-"""The maximum, subtraction and exponential of a softmax written out."""
+CANCELS: Final = ("ReduceMax", "Sub", ("Exp", "Softmax", "LogSoftmax"))
+"""The maximum that is taken off, and what does not see it."""
 
 ONLY_SIZES: Final[Mapping[str, frozenset[int] | None]] = {
     **dict.fromkeys(("Shape", "Size", "RandomNormalLike", "RandomUniformLike", "EyeLike"), None),

@@ -17,10 +17,10 @@ from modelint.artifacts.batch_flow import (
     ABSENT,
     Flow,
     batch_of,
+    distinct,
     edges_between,
     follow,
     is_integral,
-    once_per_scope,
     reaching,
 )
 from modelint.artifacts.files import ModelFiles
@@ -240,7 +240,7 @@ class _Effects:
     def found(self) -> Iterator[Effect]:
         operations = self.unrolled.operations
         reached = reaching(operations, self.outputs, lambda one: tflite_flow.ignored(one, self.flow))
-        for mixing in once_per_scope(self.flow.served(self.outputs)):
+        for mixing in distinct(self.flow.served(self.outputs), operations):
             yield Effect(EffectKind.MIXES, mixing.operation.layer, mixing.operation.kind, axis=mixing.axes)
         variables = set[str]()
         for index, operation in enumerate(operations):

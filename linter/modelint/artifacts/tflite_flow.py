@@ -27,8 +27,8 @@ from modelint.artifacts.batch_axis import (
 from modelint.artifacts.batch_flow import Flow, Handler, Operation, Step, chosen, never_chosen
 from modelint.facts import Setting
 
-CANCELS: Final = ("REDUCE_MAX", "SUB", "EXP")
-"""The maximum, subtraction and exponential of a softmax written out."""
+CANCELS: Final = ("REDUCE_MAX", "SUB", ("EXP", "SOFTMAX", "LOG_SOFTMAX"))
+"""The maximum that is taken off, and what does not see it."""
 
 ONLY_SIZES: Final[Mapping[str, frozenset[int] | None]] = {
     "RANK": None,
@@ -315,6 +315,8 @@ _ELEMENTWISE: Final = """
     ABS CEIL COS DEQUANTIZE ELU EXP FAKE_QUANT FLOOR GELU HARD_SWISH LEAKY_RELU LOG LOGICAL_NOT LOGISTIC NEG QUANTIZE
     RELU RELU6 RELU_0_TO_1 RELU_N1_TO_1 ROUND RSQRT SIGN SIN SQRT SQUARE TANH
     FlexErf FlexSoftplus FlexSoftsign FlexSelu FlexLog1p FlexExpm1 FlexXdivy FlexXlogy FlexSquaredDifference
+    FlexAdd FlexAddV2 FlexDiv FlexIdentity FlexMaximum FlexMinimum FlexMul FlexNeg FlexRealDiv FlexRelu FlexRsqrt
+    FlexSigmoid FlexSqrt FlexSquare FlexSub FlexTanh
 """.split()
 _BATCH_FIRST: Final = """
     AVERAGE_POOL_2D BATCH_TO_SPACE_ND CONV_2D CONV_3D DEPTHWISE_CONV_2D DEPTH_TO_SPACE L2_POOL_2D
@@ -325,8 +327,9 @@ _HANDLERS: Final[Mapping[str, Handler[TfliteOperation]]] = {
     **dict.fromkeys(_ELEMENTWISE, _elementwise),
     **dict.fromkeys(_BATCH_FIRST, _batch_first),
     **dict.fromkeys(("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"), _compared),
-    **dict.fromkeys(("MEAN", "SUM", "REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL"), _reduce),
-    **dict.fromkeys(("SOFTMAX", "LOG_SOFTMAX", "L2_NORMALIZATION"), _along_last),
+    **dict.fromkeys(("MEAN", "SUM", "FlexMean", "FlexSum"), _reduce),
+    **dict.fromkeys(("REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL"), _reduce),
+    **dict.fromkeys(("SOFTMAX", "LOG_SOFTMAX", "L2_NORMALIZATION", "FlexSoftmax"), _along_last),
     **dict.fromkeys(("SELECT", "SELECT_V2"), _select),
     **dict.fromkeys(("PAD", "PADV2", "MIRROR_PAD"), _pad),
     **dict.fromkeys(("SPLIT", "SPLIT_V"), _split),
