@@ -31,8 +31,8 @@ def norm() -> Any:
 
 def image_norm() -> Any:
     inputs = keras.Input((6, 6, 3), name="x")
-    x = layers.MaxPooling2D(2)(layers.BatchNormalization()(inputs))
-    return keras.Model(inputs, layers.Flatten()(x))
+    x = layers.BatchNormalization()(layers.Conv2D(4, 3)(inputs))
+    return keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))
 
 
 def attention() -> Any:
@@ -130,18 +130,26 @@ def converted(name: str) -> bytes:
 
 
 def convert(model: Any, operators: Operators = OWN, *, variables: bool = False) -> bytes:
+    if variables:
+        return convert_with_first_values(model)
     if isinstance(model, keras.Model):
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
     else:
         converter = tf.lite.TFLiteConverter.from_concrete_functions([model.__call__.get_concrete_function()], model)
-    if variables:  # whose first values only a SavedModel holds
-        with tempfile.TemporaryDirectory() as directory:
-            tf.saved_model.save(model, directory, signatures=model.__call__.get_concrete_function())
-            converter = tf.lite.TFLiteConverter.from_saved_model(directory)
-            converter.experimental_enable_resource_variables = True
-            return bytes(converter.convert())
     converter.target_spec.supported_ops = list(operators)
     return bytes(converter.convert())
+
+
+def convert_with_first_values(module: Any) -> bytes:
+    """Convert by way of an archive, for only its graph gives variables their first values."""
+    archive = keras.export.ExportArchive()
+    archive.track(module)
+    archive.add_endpoint("serve", module.__call__)
+    with tempfile.TemporaryDirectory() as directory:
+        archive.write_out(directory, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(directory)
+        converter.experimental_enable_resource_variables = True
+        return bytes(converter.convert())
 
 
 def interpreter(content: bytes) -> Any:
