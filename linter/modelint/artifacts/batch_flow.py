@@ -16,6 +16,9 @@ from typing import Final, TypeVar
 from modelint.artifacts.batch_axis import NOTHING, SAMPLES, Tensor, following, normalised, only_shifts, reduced, refined
 from modelint.facts import Layer, Port, Shape
 
+MOST_OPERATIONS: Final = 50_000
+"""Operations of a graph that are followed; language models with everything written out have a third of it."""
+
 ABSENT: Final = -1
 """The number of an optional operand that is left out."""
 

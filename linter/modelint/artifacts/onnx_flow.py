@@ -207,7 +207,7 @@ def _gemm(step: Step, operation: OnnxOperation) -> Sequence[Tensor]:
 
 def _einsum(step: Step, operation: OnnxOperation) -> Sequence[Tensor]:
     equation = operation.attributes.get("equation")
-    if not isinstance(equation, str) or "->" not in equation or "." in equation:
+    if not isinstance(equation, str) or equation.count("->") != 1 or "." in equation:
         return []
     given, result = equation.replace(" ", "").split("->")
     terms = given.split(",")

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from modelint.artifacts.batch_axis import Tensor
-from modelint.artifacts.batch_flow import ABSENT
-from modelint.artifacts.limits import MOST_NODES, Budget, MalformedError
+from modelint.artifacts.batch_flow import ABSENT, MOST_OPERATIONS
+from modelint.artifacts.limits import Budget, MalformedError
 from modelint.artifacts.onnx_graph import (
     Attributes,
     Node,
@@ -91,6 +91,7 @@ class Unrolled:
     ports: list[Port | None] = field(default_factory=list)
     unexamined: dict[str, None] = field(default_factory=dict)
     problems: dict[str, None] = field(default_factory=dict)
+    _visited: int = 0
     _read: dict[tuple[str, str, str], _Function] = field(default_factory=dict)
 
     def declared(self, number: int) -> Port | None:
@@ -154,7 +155,8 @@ class Unrolled:
 
     def _node(self, node: Node, scope: _Scope) -> None:
         self.budget.spend()
-        if len(self.operations) >= MOST_NODES:
+        self._visited += 1  # calls of functions count as well: each has a name and a path of its own
+        if self._visited > MOST_OPERATIONS:
             raise MalformedError("the file has more operators than any real model")
         name = node.name or f"{node.op_type}:{len(self.operations)}"
         if node.references:

@@ -15,6 +15,7 @@ from modelint.artifacts import tflite_flow
 from modelint.artifacts.batch_axis import Tensor
 from modelint.artifacts.batch_flow import (
     ABSENT,
+    MOST_OPERATIONS,
     Flow,
     batch_of,
     distinct,
@@ -25,7 +26,7 @@ from modelint.artifacts.batch_flow import (
 )
 from modelint.artifacts.files import ModelFiles
 from modelint.artifacts.flatbuffer import FlatBuffer
-from modelint.artifacts.limits import DEEPEST, MOST_NODES, Budget, MalformedError
+from modelint.artifacts.limits import DEEPEST, Budget, MalformedError
 from modelint.artifacts.model_file import Effect, EffectKind, Entry, ModelFile
 from modelint.artifacts.tflite_flow import TfliteOperation
 from modelint.artifacts.tflite_graph import OperatorCall, Signature, Subgraph, TfliteFile, read_file
@@ -74,7 +75,6 @@ def read(files: ModelFiles, budget: Budget) -> ModelFile:
         producer=file.description or None,
         entries=entries,
         unexamined=tuple(dict.fromkeys(reading.unexamined)),
-        problems=tuple(dict.fromkeys(reading.problems)),
         metadata={"schema version": file.version},
     )
 
@@ -100,13 +100,12 @@ class _Reading:
     file: TfliteFile
     budget: Budget
     unexamined: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
 
     def entry(self, names: tuple[str, ...], signature: Signature) -> Entry:
         graph = self.file.subgraphs[signature.subgraph]
         unrolled = _Unrolled(self, names[0])
         numbers = unrolled.place(graph, {})
-        unrolled.enter(graph, numbers, ())
+        unrolled.enter(graph, numbers, ((signature.subgraph, ""),))
         inputs = tuple(_port(graph, index, signature.inputs) for index in graph.inputs)
         outputs = tuple(_port(graph, index, signature.outputs) for index in graph.outputs)
         flow = Flow(batch_of(inputs, outputs), unrolled.constants)
@@ -167,16 +166,16 @@ class _Unrolled:
         return numbers
 
     def enter(self, graph: Subgraph, numbers: Sequence[int], path: tuple[tuple[int, str], ...]) -> None:
-        """Add the operators of a graph; ``path`` holds the graphs that called it, by number, and from where."""
+        """Add the operators of a graph; ``path`` holds it and the graphs that called it, and from where."""
         if len(path) > DEEPEST:
             raise MalformedError("graphs call each other too deeply")
         for call in graph.operators:
             self.reading.budget.spend()
-            if len(self.operations) >= MOST_NODES:
+            if len(self.operations) >= MOST_OPERATIONS:
                 raise MalformedError("the graphs of the file have more operators than any real model")
             inputs = tuple(numbers[index] if index >= 0 else ABSENT for index in call.inputs)
             outputs = tuple(numbers[index] for index in call.outputs if index >= 0)
-            layer = self._layer(graph, call, tuple(name for _, name in path))
+            layer = self._layer(graph, call, tuple(name for _, name in path[1:]))
             inputs += self._called(call, layer, inputs, path)
             self.operations.append(TfliteOperation(call.kind, inputs, outputs, layer, call.options, call.custom))
 
@@ -219,8 +218,7 @@ class _Unrolled:
             if not isinstance(index, int) or not 0 <= index < len(graphs):
                 raise MalformedError(f"an operator {call.kind} calls a graph that the file does not have")
             if any(index == caller for caller, _ in path):
-                self.reading.problems.append(f"the graph {graphs[index].name or index!r} calls itself")
-                continue
+                raise MalformedError(f"the graph {graphs[index].name or index!r} calls itself")
             numbers = self.place(graphs[index], dict(zip(graphs[index].inputs, given, strict=False)))
             self.enter(graphs[index], numbers, (*path, (index, layer.name or layer.kind)))
             results += [numbers[output] for output in graphs[index].outputs]
