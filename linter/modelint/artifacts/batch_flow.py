@@ -17,7 +17,7 @@ from modelint.artifacts.batch_axis import NOTHING, SAMPLES, Tensor, following, n
 from modelint.facts import Layer, Port, Shape
 
 MOST_OPERATIONS: Final = 50_000
-"""Operations of a graph that are followed; language models with everything written out have a third of it."""
+"""Operations of one graph that are followed; so many take about two seconds. More are refused."""
 
 ABSENT: Final = -1
 """The number of an optional operand that is left out."""

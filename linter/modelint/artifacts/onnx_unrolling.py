@@ -157,7 +157,7 @@ class Unrolled:
         self.budget.spend()
         self._visited += 1  # calls of functions count as well: each has a name and a path of its own
         if self._visited > MOST_OPERATIONS:
-            raise MalformedError("the file has more operators than any real model")
+            raise MalformedError(f"the graph has more than {MOST_OPERATIONS:,} operators")
         name = node.name or f"{node.op_type}:{len(self.operations)}"
         if node.references:
             node = self._resolved(node, scope)

@@ -172,7 +172,7 @@ class _Unrolled:
         for call in graph.operators:
             self.reading.budget.spend()
             if len(self.operations) >= MOST_OPERATIONS:
-                raise MalformedError("the graphs of the file have more operators than any real model")
+                raise MalformedError(f"the graph has more than {MOST_OPERATIONS:,} operators")
             inputs = tuple(numbers[index] if index >= 0 else ABSENT for index in call.inputs)
             outputs = tuple(numbers[index] for index in call.outputs if index >= 0)
             layer = self._layer(graph, call, tuple(name for _, name in path[1:]))
