@@ -98,7 +98,8 @@ class Layer:
     (``"keras.layers.BatchNormalization"``; for a user's class, its module and name). ``place`` is where the
     layer object was made, ``called_at`` where it is called (equal for Sequential). ``path`` names the nested
     models that hold it, outermost first. ``modes`` says in which mode this layer ends up when the model is called
-    as the owning ``ModelCall`` calls it, per version; it is empty outside of a call.
+    as the owning ``ModelCall`` calls it, per version; it is empty outside of a call. ``calls`` has for every name of
+    ``path`` a number that stands for one call of that nested model; empty where calls are not told apart.
     """
 
     kind: str
@@ -115,6 +116,7 @@ class Layer:
     opaque: bool = False  # nothing is known about it
     identity: int = 0  # equal for several calls of one layer object
     shape: Shape | None = None  # of its (first) output, as far as known
+    calls: tuple[int, ...] = ()
 
     @property
     def is_batchnorm(self) -> bool:
@@ -139,7 +141,8 @@ class Model:
     """A network. ``layers`` are all layer calls, nested models flattened, in the order of execution.
 
     ``kind`` is "Sequential", "Functional", the user's class name, or e.g. "ResNet50" (keras.applications).
-    ``opaque`` says that part of it could not be examined; ``origin`` is where it was made.
+    ``opaque`` says that part of it could not be examined; ``origin`` is where it was made. ``assumed`` are those of
+    ``edges`` that only say in which order a forward pass of the program's own calls its layers.
     """
 
     kind: str
@@ -152,6 +155,7 @@ class Model:
     identity: int = 0
     inputs: tuple[Port, ...] = ()  # as far as known; the batch is the first axis
     outputs: tuple[Port, ...] = ()
+    assumed: frozenset[tuple[int, int]] = frozenset()
 
     @cached_property
     def graph(self) -> networkx.MultiDiGraph[int]:

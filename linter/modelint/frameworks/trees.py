@@ -10,11 +10,12 @@ from modelint.documents import Site
 from modelint.facts import KerasVersion, Layer, Mode, Model, Passing, Port, Traits
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.events import TrainableEvent
-from modelint.frameworks.graph import GraphNode, Part
+from modelint.frameworks.graph import Part
 from modelint.frameworks.keras_modes import CallNode, Entry, Style, Training, Unresolved, resolve
 from modelint.frameworks.layers import LayerObject, traits_of
 from modelint.frameworks.models import Functional, ModelObject
 from modelint.frameworks.structure import Operation, accepts_keywords, structure_of
+from modelint.frameworks.wiring import wired
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import Instance, Value, alternatives
@@ -74,7 +75,7 @@ class Trees:
         found = self._trees.get(key)
         if found is None:
             self._left = MOST_LEAVES
-            found = self._tree(value, None, (), order, arguments, 0)
+            found = self._tree(value, None, (), order, arguments)
             self._trees[key] = found
         return found
 
@@ -85,10 +86,9 @@ class Trees:
         self,
         value: Value,
         part: Part | None,
-        above: tuple[Value, ...],
+        above: tuple[Tree, ...],
         order: int,
         arguments: Arguments | None,
-        depth: int,
     ) -> Tree:
         if isinstance(value, Operation):
             return self._operation(value, part, above)
@@ -101,8 +101,9 @@ class Trees:
         if isinstance(value, LayerObject) and not structure.parts:
             tree.layer = self._layer(value, part, above, order)
             return tree
-        if depth > DEEPEST_TREE or value in above:
+        if len(above) > DEEPEST_TREE or any(holder.value == value for holder in above):
             tree.opaque = True
+            tree.layer = self._whole(tree, above)
             return tree
         for child in structure.parts:
             for callee in alternatives(child.callee):
@@ -110,10 +111,12 @@ class Trees:
                 if self._left < 0:
                     tree.opaque = True
                     return tree
-                tree.children.append(self._tree(callee, child, (*above, value), order, child.arguments, depth + 1))
+                tree.children.append(self._tree(callee, child, (*above, tree), order, child.arguments))
+        if not tree.children and above:
+            tree.layer = self._whole(tree, above)
         return tree
 
-    def _operation(self, value: Operation, part: Part | None, above: tuple[Value, ...]) -> Tree:
+    def _operation(self, value: Operation, part: Part | None, above: tuple[Tree, ...]) -> Tree:
         tree = Tree(value, part, Style.LEAF, key=next(self._keys), default=Passing.ABSENT)
         tree.layer = Layer(
             value.kind,
@@ -125,11 +128,12 @@ class Trees:
             path=_path(above),
             custom=True,
             identity=id(value),
+            calls=_calls(above),
         )
         return tree
 
-    def _layer(self, value: LayerObject, part: Part | None, above: tuple[Value, ...], order: int) -> Layer:
-        frozen = self.is_frozen((*above, value), order)
+    def _layer(self, value: LayerObject, part: Part | None, above: tuple[Tree, ...], order: int) -> Layer:
+        frozen = self.is_frozen((*(holder.value for holder in above), value), order)
         traits = traits_of(value, self.versions[-1])
         if frozen and traits.writes_state_in_training:
             traits = replace(traits, mode_sensitive=False, writes_state_in_training=False)
@@ -145,6 +149,27 @@ class Trees:
             training=part.passing if part is not None else Passing.ABSENT,
             frozen=frozen,
             identity=value.identity,
+            calls=_calls(above),
+        )
+
+    def _whole(self, tree: Tree, above: tuple[Tree, ...]) -> Layer:
+        """The layer that stands for a model or a layer of the program's own of which no parts are known."""
+        value = tree.value
+        known = isinstance(value, (Instance, ModelObject, LayerObject))
+        site = origin_of(value) if known else tree.part.site if tree.part is not None else origin_of(above[-1].value)
+        return Layer(
+            kind_of(value),
+            kind_of(value),
+            Traits(),
+            {},
+            site,
+            tree.part.site if tree.part is not None else site,
+            name=getattr(value, "name", None),
+            path=_path(above),
+            custom=isinstance(value, Instance) and not tree.opaque,
+            opaque=tree.opaque,
+            identity=getattr(value, "identity", id(value)),
+            calls=_calls(above),
         )
 
     def is_frozen(self, chain: tuple[Value, ...], order: int) -> bool:
@@ -172,35 +197,19 @@ class Trees:
     def _model(self, value: Value, tree: Tree) -> Model:
         layers = tuple(leaf.layer for leaf in tree.leaves() if leaf.layer is not None)
         inputs = value.inputs if isinstance(value, Functional) else ()
+        wiring = wired(tree)
         return Model(
             kind=kind_of(value),
             framework="keras",
             origin=origin_of(value),
             layers=layers,
-            edges=self._edges(value, tree, layers),
+            edges=tuple(wiring.edges),
+            assumed=frozenset(wiring.assumed),
             opaque=any(node.opaque for node in tree.all()),
             name=getattr(value, "name", None),
             identity=getattr(value, "identity", id(value)),
             inputs=tuple(Port(node.shape) for node in inputs),
         )
-
-    def _edges(self, value: Value, tree: Tree, layers: tuple[Layer, ...]) -> tuple[tuple[int, int], ...]:
-        """Producer and consumer pairs: those of the graph where it is functional, else the order of execution."""
-        numbers = {id(leaf): index for index, leaf in enumerate(leaf for leaf in tree.leaves())}
-        if not isinstance(value, Functional):
-            return tuple((index, index + 1) for index in range(len(layers) - 1))
-        spans: dict[int, tuple[int, int]] = {}
-        for child in tree.children:
-            inside = [numbers[id(leaf)] for leaf in child.leaves()]
-            if child.part is not None and inside:
-                spans[child.part.identity] = (inside[0], inside[-1])
-        edges = [(i, i + 1) for first, last in spans.values() for i in range(first, last)]
-        for node in value.nodes():
-            if node.part is None or node.part.identity not in spans:
-                continue
-            first = spans[node.part.identity][0]
-            edges.extend((spans[producer][1], first) for producer in _producers(node.inputs) if producer in spans)
-        return tuple(edges)
 
     # modes
 
@@ -244,21 +253,12 @@ def mode_of(value: Training | Unresolved | None) -> Mode:
     return Mode.UNKNOWN if isinstance(value, Unresolved) else Mode.INFERENCE
 
 
-def _producers(nodes: tuple[GraphNode, ...]) -> Iterator[int]:
-    """The parts whose outputs reach some nodes through plain operations only."""
-    stack, seen = list(nodes), set(nodes)
-    while stack:
-        node = stack.pop()
-        if node.part is not None:
-            yield node.part.identity
-        else:
-            fresh = [one for one in node.inputs if one not in seen]
-            seen.update(fresh)
-            stack.extend(fresh)
+def _path(above: tuple[Tree, ...]) -> tuple[str, ...]:
+    return tuple(getattr(holder.value, "name", None) or kind_of(holder.value) for holder in above[1:])
 
 
-def _path(above: tuple[Value, ...]) -> tuple[str, ...]:
-    return tuple(getattr(value, "name", None) or kind_of(value) for value in above[1:])
+def _calls(above: tuple[Tree, ...]) -> tuple[int, ...]:
+    return tuple(holder.key for holder in above[1:])
 
 
 def kind_of(value: Value) -> str:
