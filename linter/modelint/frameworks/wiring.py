@@ -1,8 +1,8 @@
 """What feeds what: the edges between the layer calls of a flattened model.
 
-Takes a tree of calls. A functional model, wherever it is nested, is wired as its symbolic tensors say, a Sequential from
-layer to layer. What a forward pass of the program's own does between its calls is not known: its calls are wired in the
-order in which they run, and those edges are said to be assumed.
+Takes a tree of calls. A functional model, wherever it is nested, is wired as its symbolic tensors say, a Sequential
+from layer to layer. What a forward pass of the program's own does between its calls is not known: its calls are wired
+in the order in which they run, and those edges are said to be assumed.
 """
 
 from __future__ import annotations

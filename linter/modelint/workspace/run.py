@@ -12,6 +12,7 @@ from types import TracebackType
 
 import attrs
 
+from modelint.artifacts.model_file import ModelFile
 from modelint.artifacts.reading import read_model
 from modelint.documents import Notebook, Script, Unreadable
 from modelint.documents.cells import in_cells
@@ -94,6 +95,9 @@ Progress = Callable[[int, int], None]
 MakeAnalysis = Callable[[FileSources, Callable[[str], Settings]], Analysis]
 
 
+ReadModel = Callable[[OpenedModel], ModelFile | Unreadable]
+
+
 def make_analysis(sources: FileSources, settings: Callable[[str], Settings]) -> Analysis:
     """The interpreter over the files of a run."""
     from modelint.analysis import Analysis as ProgramAnalysis
@@ -108,6 +112,7 @@ class Run:
     request: Request
     catalogue: Catalogue
     make_analysis: MakeAnalysis = make_analysis
+    read_model: ReadModel = read_model
     lookup: Lookup = attrs.field(init=False)
     exclusion: Exclusion = attrs.field(init=False)
     sources: FileSources = attrs.field(init=False)
@@ -237,7 +242,7 @@ class Run:
             with OpenedModel(name) as model:
                 if name not in discovered.named and not holds_model(name):
                     continue
-                document = read_model(model)
+                document = self.read_model(model)
             if name in discovered.named or isinstance(document, Unreadable) or document.entries:
                 found[name] = examine_model(document, self.settings(name), self._rules(name))
         return found

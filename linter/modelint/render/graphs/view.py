@@ -1,0 +1,189 @@
+"""What every format shows of a model: nodes with stable names, nested models, edges, and the findings at their nodes.
+
+Takes a ``Model`` and findings, gives a ``GraphView``. Nodes are named by the order of execution (``n1``, ``n2`` ...),
+nested models by the order in which they begin (``g1`` ...): the same model has the same names on every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from modelint.facts import Layer, Model
+from modelint.finding import Finding, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One layer call. ``number`` counts from 1 in the order of execution; ``parent`` is the group that holds it.
+
+    ``findings`` are the numbers of the findings that stand here, ``concerned`` of those whose reasons name it.
+    """
+
+    id: str
+    number: int
+    layer: Layer
+    parent: str | None
+    findings: tuple[int, ...] = ()
+    concerned: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One call of a nested model. ``which`` is given where the same parent holds several of the name."""
+
+    id: str
+    name: str
+    parent: str | None
+    which: int | None = None
+
+    @property
+    def title(self) -> str:
+        """The name, with a number where it is one of several."""
+        return self.name if self.which is None else f"{self.name} ({self.which})"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """``source`` feeds ``target``; ``assumed``: it is only known that it runs before."""
+
+    source: str
+    target: str
+    assumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NotedFinding:
+    """A finding with the nodes at which it stands, those its reasons name, and the rule in a sentence."""
+
+    finding: Finding
+    summary: str
+    at: tuple[str, ...] = ()
+    concerns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a model comes from. ``format`` and ``producer`` as a ``ModelFile`` says them; ``name`` selects it there."""
+
+    path: str
+    name: str | None = None
+    format: str = "Python script"
+    producer: str | None = None
+    unexamined: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GraphView:
+    """A model to be shown."""
+
+    model: Model
+    source: Source
+    nodes: tuple[Node, ...]
+    groups: tuple[Group, ...]
+    edges: tuple[Edge, ...]
+    findings: tuple[NotedFinding, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The model's name and kind."""
+        kind, name = self.model.kind, self.model.name or self.source.name
+        return kind if name in (None, kind) else f"{name} ({kind})"
+
+
+def view_of(
+    model: Model, source: Source, findings: Sequence[Finding] = (), summaries: Mapping[str, str] | None = None
+) -> GraphView:
+    """A model with the findings that concern it. ``summaries`` says each rule in a sentence, by its name."""
+    grouping = _Grouping()
+    nodes = [Node(f"n{number}", number, layer, grouping.parent(layer)) for number, layer in enumerate(model.layers, 1)]
+    places = _places(model)
+    noted = [_noted(finding, nodes, places, (summaries or {}).get(finding.rule, "")) for finding in findings]
+    marked = tuple(
+        replace(
+            node,
+            findings=tuple(number for number, one in enumerate(noted) if node.id in one.at),
+            concerned=tuple(number for number, one in enumerate(noted) if node.id in one.concerns),
+        )
+        for node in nodes
+    )
+    edges = dict.fromkeys(
+        Edge(nodes[producer].id, nodes[consumer].id, (producer, consumer) in model.assumed)
+        for producer, consumer in model.edges
+    )
+    return GraphView(model, source, marked, grouping.groups(), tuple(edges), tuple(noted))
+
+
+def concerns(finding: Finding, model: Model) -> bool:
+    """Whether a finding stands at a layer of the model, where it is made, or names either as a reason."""
+    named = (finding.place, *(reason.place for reason in finding.because))
+    origin, places = model.origin.resolve(), _places(model)
+    return any(place == origin or _innermost(place, places) for place in named)
+
+
+@dataclass(slots=True)
+class _Grouping:
+    """The nested models, as the layers that are in them come along."""
+
+    _ids: dict[tuple[str | None, str, int], str] = field(default_factory=dict)
+    _made: list[Group] = field(default_factory=list)
+
+    def parent(self, layer: Layer) -> str | None:
+        """The innermost group that holds a layer, made if it is the first in it."""
+        parent: str | None = None
+        calls = layer.calls if len(layer.calls) == len(layer.path) else (0,) * len(layer.path)
+        for name, call in zip(layer.path, calls, strict=True):
+            key = (parent, name, call)
+            if key not in self._ids:
+                self._ids[key] = f"g{len(self._made) + 1}"
+                self._made.append(Group(self._ids[key], name, parent))
+            parent = self._ids[key]
+        return parent
+
+    def groups(self) -> tuple[Group, ...]:
+        """All of them, numbered where several have one name."""
+        alike: dict[tuple[str | None, str], list[Group]] = {}
+        for group in self._made:
+            alike.setdefault((group.parent, group.name), []).append(group)
+        which = {g.id: n for same in alike.values() if len(same) > 1 for n, g in enumerate(same, 1)}
+        return tuple(replace(group, which=which.get(group.id)) for group in self._made)
+
+
+def _places(model: Model) -> Sequence[tuple[Place, Place]]:
+    """Where every layer is made and called."""
+    return [(layer.place.resolve(), layer.called_at.resolve()) for layer in model.layers]
+
+
+def _noted(
+    finding: Finding, nodes: Sequence[Node], places: Sequence[tuple[Place, Place]], summary: str
+) -> NotedFinding:
+    at = _innermost(finding.place, places)
+    named = {index for reason in finding.because for index in _innermost(reason.place, places)} - set(at)
+    return NotedFinding(
+        finding, summary, tuple(nodes[index].id for index in at), tuple(nodes[index].id for index in sorted(named))
+    )
+
+
+def _innermost(place: Place, places: Sequence[tuple[Place, Place]]) -> list[int]:
+    """The layers that a place is at: those whose making or call is the smallest piece of source that holds it."""
+    best: tuple[int, int] | None = None
+    found: list[int] = []
+    for index, own in enumerate(places):
+        size = min((s for s in (_size(one, place) for one in own) if s is not None), default=None)
+        if size is None or (best is not None and size > best):
+            continue
+        if size != best:
+            best, found = size, []
+        found.append(index)
+    return found
+
+
+def _size(own: Place, place: Place) -> tuple[int, int] | None:
+    """How large a piece of source is if it holds a place: lines, then columns. Nothing is smaller than the same."""
+    if own == place:
+        return (0, 0)
+    if own.path != place.path or own.span is None or place.span is None:
+        return None
+    start, end = (own.span.line, own.span.column), (own.span.end_line, own.span.end_column)
+    inside = start <= (place.span.line, place.span.column) and (place.span.end_line, place.span.end_column) <= end
+    return (end[0] - start[0], 1 + abs(end[1] - start[1])) if inside else None
