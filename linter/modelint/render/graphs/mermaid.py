@@ -25,8 +25,8 @@ def _lines(view: GraphView) -> Iterator[str]:
     yield from _inside(view, None, "  ")
     for edge in view.edges:
         yield f"  {edge.source} {'-.->' if edge.assumed else '-->'} {edge.target}"
-    yield f"  title[{_quoted(head(view))}]"
-    yield "  style title fill:none,stroke:none"
+    yield f"  model[{_quoted(head(view))}]"
+    yield "  style model fill:none,stroke:none"
     for severity, (fill, line) in PAINTS.items():
         marked = [node.id for node in view.nodes if severity_of(node, view) is severity]
         if marked:
