@@ -189,7 +189,7 @@ def test_what_a_forward_pass_of_the_program_connects_is_assumed(project: Project
 def test_a_finding_is_at_its_layer_and_one_of_another_model_is_left_out(project: Project) -> None:
     project.write("train.py", TWO)
     found = document(project, "train.py:dropping")
-    assert [(one["rule"], one["nodes"]) for one in found["findings"]] == [("hard-wired-training", ["n1"])]  # type: ignore[attr-defined]
+    assert [(one["rule"], one["at"]) for one in found["findings"]] == [("hard-wired-training", ["n1"])]  # type: ignore[attr-defined]
     assert found["nodes"][0]["findings"] == [0]  # type: ignore[index]
     assert document(project, "train.py:small")["findings"] == []
 
@@ -201,8 +201,30 @@ def test_a_finding_that_stands_elsewhere_concerns_the_layers_that_it_names(
     rules = {one["rule"]: one for one in found["findings"]}  # type: ignore[attr-defined]
     kinds = {node["id"]: node["kind"] for node in found["nodes"]}  # type: ignore[attr-defined]
     about = rules["inference-mode-in-training"]
-    assert about["nodes"] == []
+    assert about["at"] == []
     assert {kinds[one] for one in about["concerns"]} == {"BatchNormalization", "Dropout"}
+
+
+def test_a_finding_of_a_saved_model_is_at_the_layer_or_nested_model_of_its_path() -> None:
+    place = Place("m.keras", node="inner/norm")
+    norm = Layer("BatchNormalization", "", Traits(), {}, place, place, "norm", path=("inner",))
+    other = Place("m.keras", node="dense")
+    model = Model("Functional", "keras", Place("m.keras"), (norm, Layer("Dense", "", Traits(), {}, other, other)))
+    places = (place, Place("m.keras", node="inner"), Place("m.keras"))
+    findings = [Finding("some-rule", Severity.ERROR, Confidence.HIGH, one, f"wrong {one.node}") for one in places]
+    view = view_of(model, Source("m.keras"), findings)
+    assert [noted.at for noted in view.findings] == [("n1",), ("g1",), ()]
+    assert text.render(view, PLAIN) == (
+        "Functional\nfile       m.keras\nframework  keras\n"
+        "\n"
+        "   inner\n       error[some-rule]: wrong inner\n"
+        "1    BatchNormalization norm\n       error[some-rule]: wrong inner/norm\n"
+        "2  Dense                      from no layer\n"
+        "\n"
+        "m.keras:\n  error[some-rule]: wrong None\n"
+        "\n"
+        "2 layers in 2 models; 3 errors\n"
+    )
 
 
 def test_select_and_ignore_decide_which_findings_are_shown(project: Project) -> None:
@@ -239,7 +261,7 @@ def test_text_shows_layers_in_order_with_traits_findings_and_counts(project: Pro
         " 2    BatchNormalization norm  mode-sensitive, couples the batch and writes state in training\n"
         " 3    Add                      from 1, 2\n"
         "    encoder (2)\n"
-        " 4    Conv2D conv              from the input\n"
+        " 4    Conv2D conv              from no layer\n"
         " 5    BatchNormalization norm  mode-sensitive, couples the batch and writes state in training\n"
         " 6    Add                      from 4, 5\n"
         " 7  Concatenate                from 3, 6\n"

@@ -9,7 +9,7 @@ from modelint import __version__
 from modelint.facts import UNKNOWN, Port, Setting, Shape
 from modelint.finding import Place
 from modelint.render.graphs import words
-from modelint.render.graphs.view import GraphView, Node, NotedFinding
+from modelint.render.graphs.view import GraphView, Group, Node, NotedFinding
 from modelint.render.terminal import Terminal
 
 SCHEMA = 1
@@ -43,7 +43,7 @@ def document(view: GraphView) -> dict[str, object]:
             "unexamined": list(source.unexamined),
         },
         "nodes": [_node(node) for node in view.nodes],
-        "groups": [{"id": g.id, "name": g.name, "title": g.title, "parent": g.parent} for g in view.groups],
+        "groups": [_group(group) for group in view.groups],
         "edges": [{"source": e.source, "target": e.target, "assumed": e.assumed} for e in view.edges],
         "findings": [_finding(noted) for noted in view.findings],
     }
@@ -103,6 +103,16 @@ def _node(node: Node) -> dict[str, object]:
     }
 
 
+def _group(group: Group) -> dict[str, object]:
+    return {
+        "id": group.id,
+        "name": group.name,
+        "title": group.title,
+        "parent": group.parent,
+        "findings": list(group.findings),
+    }
+
+
 def _finding(noted: NotedFinding) -> dict[str, object]:
     finding = noted.finding
     return {
@@ -113,6 +123,6 @@ def _finding(noted: NotedFinding) -> dict[str, object]:
         **place(finding.place),
         "message": finding.message,
         "because": [{**place(reason.place), "message": reason.message} for reason in finding.because],
-        "nodes": list(noted.at),
+        "at": list(noted.at),
         "concerns": list(noted.concerns),
     }

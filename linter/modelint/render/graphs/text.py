@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -78,8 +78,10 @@ def _layers(view: GraphView, terminal: Terminal) -> Iterator[str]:
         chain = _chain(node.parent, groups)
         kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(entered, chain, strict=False)))
         for depth in range(kept, len(chain)):
-            title = terminal.paint(printable(groups[chain[depth]].title), Style.FRAME)
-            yield f"{' ' * (columns.digits + 2)}{INDENT * depth}{title}"
+            group = groups[chain[depth]]
+            begin = columns.digits + 2 + len(INDENT) * depth
+            yield f"{' ' * begin}{terminal.paint(printable(group.title), Style.FRAME)}"
+            yield from _standing(group, view, begin + 4, terminal)
         entered = chain
         yield _line(node, titles[node.id], columns, producers.get(node.id, []), terminal)
         margin = columns.digits + 4 + len(INDENT) * depths[node.parent]
@@ -117,7 +119,7 @@ def _line(node: Node, title: str, columns: _Columns, producers: list[str], termi
     shape = printable(words.shape(node.layer.shape))
     sentence = words.sentence(node.layer) if columns.beside else ""
     expected = [f"n{node.number - 1}"] if node.number > 1 else []
-    fed_by = "" if producers == expected else f"from {_named(producers) if producers else 'the input'}"
+    fed_by = "" if producers == expected else f"from {_named(producers) if producers else 'no layer'}"
     cells = [
         painted + " " * (columns.name - width(title)),
         shape + " " * (columns.shape - width(shape)),
@@ -132,7 +134,7 @@ def _trait_style(node: Node) -> Style:
     return Style.NOTE if node.layer.opaque else Style.REASON
 
 
-def _named(ids: list[str] | tuple[str, ...]) -> str:
+def _named(ids: Sequence[str]) -> str:
     numbers = [one.removeprefix("n") for one in ids]
     rest = len(numbers) - MOST_NAMED
     return ", ".join([*numbers[:MOST_NAMED], *([f"{rest} more"] if rest > 0 else [])])
@@ -140,18 +142,28 @@ def _named(ids: list[str] | tuple[str, ...]) -> str:
 
 def _below(node: Node, view: GraphView, margin: int, terminal: Terminal) -> Iterator[str]:
     """The findings at a layer, and the tags of those that are about it."""
-    for number in node.findings:
+    yield from _standing(node, view, margin, terminal)
+    for number in node.concerned:
         noted = view.findings[number]
-        if noted.at[0] == node.id:
+        where = _titled(noted.at, view) if noted.at else location(noted.finding.place)
+        yield from _wrapped(f"see {_tag(noted.finding)} at {where}", margin, terminal, _style(noted.finding))
+
+
+def _standing(one: Node | Group, view: GraphView, margin: int, terminal: Terminal) -> Iterator[str]:
+    """The findings that stand at a layer or nested model: in full at the first that has them."""
+    for number in one.findings:
+        noted = view.findings[number]
+        if noted.at[0] == one.id:
             yield from _finding(noted.finding, margin, terminal)
         else:
-            yield from _wrapped(
-                f"{_tag(noted.finding)}, as at {noted.at[0][1:]}", margin, terminal, _style(noted.finding)
-            )
-    for number in node.concerned:
-        finding = view.findings[number].finding
-        text = f"see {_tag(finding)} at {location(finding.place)}"
-        yield from _wrapped(text, margin, terminal, _style(finding))
+            same = f"{_tag(noted.finding)}, as at {_titled(noted.at[:1], view)}"
+            yield from _wrapped(same, margin, terminal, _style(noted.finding))
+
+
+def _titled(ids: Sequence[str], view: GraphView) -> str:
+    """Layers by their numbers, nested models by their names."""
+    titles = {group.id: group.title for group in view.groups}
+    return _named([titles.get(one, one) for one in ids])
 
 
 def _finding(finding: Finding, margin: int, terminal: Terminal) -> Iterator[str]:
@@ -195,8 +207,10 @@ def _counts(view: GraphView, terminal: Terminal) -> str:
 
 
 def unexamined(view: GraphView) -> list[str]:
-    """What of the model was not examined, a sentence each."""
-    said = [f"not examined: {printable(what)}" for what in view.source.unexamined]
+    """What of the model was not examined, a sentence each; what a finding says is not said again."""
+    messages = [noted.finding.message for noted in view.findings]
+    missing = [what for what in view.source.unexamined if not any(what in message for message in messages)]
+    said = [f"not examined: {printable(what)}" for what in missing]
     opaque = [node.id for node in view.nodes if node.layer.opaque]
     if not said and opaque:
         said.append(f"not examined: layer{'s' if len(opaque) > 1 else ''} {_named(opaque)}")

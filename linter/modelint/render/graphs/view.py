@@ -30,12 +30,18 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One call of a nested model. ``which`` is given where the same parent holds several of the name."""
+    """One call of a nested model. ``which`` is given where the same parent holds several of the name.
+
+    ``path`` are the names from the outermost nested model to this one; ``findings`` the numbers of those that stand at
+    the call itself.
+    """
 
     id: str
     name: str
     parent: str | None
+    path: tuple[str, ...] = ()
     which: int | None = None
+    findings: tuple[int, ...] = ()
 
     @property
     def title(self) -> str:
@@ -54,7 +60,10 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class NotedFinding:
-    """A finding with the nodes at which it stands, those its reasons name, and the rule in a sentence."""
+    """A finding with the nodes and groups at which it stands and the nodes that its reasons name.
+
+    ``summary`` says the rule in a sentence.
+    """
 
     finding: Finding
     summary: str
@@ -97,8 +106,8 @@ def view_of(
     """A model with the findings that concern it. ``summaries`` says each rule in a sentence, by its name."""
     grouping = _Grouping()
     nodes = [Node(f"n{number}", number, layer, grouping.parent(layer)) for number, layer in enumerate(model.layers, 1)]
-    places = _places(model)
-    noted = [_noted(finding, nodes, places, (summaries or {}).get(finding.rule, "")) for finding in findings]
+    places, groups = _places(model), grouping.groups()
+    noted = [_noted(finding, nodes, groups, places, (summaries or {}).get(finding.rule, "")) for finding in findings]
     marked = tuple(
         replace(
             node,
@@ -111,14 +120,19 @@ def view_of(
         Edge(nodes[producer].id, nodes[consumer].id, (producer, consumer) in model.assumed)
         for producer, consumer in model.edges
     )
-    return GraphView(model, source, marked, grouping.groups(), tuple(edges), tuple(noted))
+    marked_groups = tuple(
+        replace(group, findings=tuple(number for number, one in enumerate(noted) if group.id in one.at))
+        for group in groups
+    )
+    return GraphView(model, source, marked, marked_groups, tuple(edges), tuple(noted))
 
 
 def concerns(finding: Finding, model: Model) -> bool:
     """Whether a finding stands at a layer of the model, where it is made, or names either as a reason."""
     named = (finding.place, *(reason.place for reason in finding.because))
     origin, places = model.origin.resolve(), _places(model)
-    return any(place == origin or _innermost(place, places) for place in named)
+    held = {"/".join(layer.path[:depth]) for layer in model.layers for depth in range(1, len(layer.path) + 1)}
+    return any(place == origin or _innermost(place, places) or place.node in held for place in named)
 
 
 @dataclass(slots=True)
@@ -132,11 +146,11 @@ class _Grouping:
         """The innermost group that holds a layer, made if it is the first in it."""
         parent: str | None = None
         calls = layer.calls if len(layer.calls) == len(layer.path) else (0,) * len(layer.path)
-        for name, call in zip(layer.path, calls, strict=True):
+        for depth, (name, call) in enumerate(zip(layer.path, calls, strict=True), 1):
             key = (parent, name, call)
             if key not in self._ids:
                 self._ids[key] = f"g{len(self._made) + 1}"
-                self._made.append(Group(self._ids[key], name, parent))
+                self._made.append(Group(self._ids[key], name, parent, layer.path[:depth]))
             parent = self._ids[key]
         return parent
 
@@ -155,13 +169,16 @@ def _places(model: Model) -> Sequence[tuple[Place, Place]]:
 
 
 def _noted(
-    finding: Finding, nodes: Sequence[Node], places: Sequence[tuple[Place, Place]], summary: str
+    finding: Finding,
+    nodes: Sequence[Node],
+    groups: Sequence[Group],
+    places: Sequence[tuple[Place, Place]],
+    summary: str,
 ) -> NotedFinding:
     at = _innermost(finding.place, places)
     named = {index for reason in finding.because for index in _innermost(reason.place, places)} - set(at)
-    return NotedFinding(
-        finding, summary, tuple(nodes[index].id for index in at), tuple(nodes[index].id for index in sorted(named))
-    )
+    ids = [nodes[index].id for index in at] or [g.id for g in groups if finding.place.node == "/".join(g.path)]
+    return NotedFinding(finding, summary, tuple(ids), tuple(nodes[index].id for index in sorted(named)))
 
 
 def _innermost(place: Place, places: Sequence[tuple[Place, Place]]) -> list[int]:

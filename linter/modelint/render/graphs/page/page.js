@@ -29,7 +29,8 @@ class Page {
 
   only() {
     const box = document.getElementById("only-findings");
-    return (node) => !box.checked || node.findings.length + node.concerned.length > 0;
+    const marked = (id) => this.index.groups.get(id).findings.length > 0;
+    return (node) => !box.checked || node.findings.length + node.concerned.length > 0 || this.index.chains.get(node.id).some(marked);
   }
 
   draw(view = "start") {
@@ -39,7 +40,7 @@ class Page {
     const { centres, bends } = placed(shown, this.index, size);
     const parentOf = (id) => (this.index.nodes.get(id) ?? this.index.groups.get(id)).parent;
     const elements = [
-      ...shown.open.map((id) => ({ data: { id, parent: parentOf(id) ?? undefined, label: harmless(this.index.groups.get(id).title) }, classes: "open" })),
+      ...shown.open.map((id) => ({ data: { id, parent: parentOf(id) ?? undefined, label: [this.index.groups.get(id).title, ...this.rules(id)].map(harmless).join("   ") }, classes: `open ${this.worst(id)}` })),
       ...shown.ids.map((id) => ({
         data: { id, parent: parentOf(id) ?? undefined, label: labels.get(id).join("\n"), ...size(id), stripe: this.stripe(id) },
         position: { x: centres.get(id).x, y: centres.get(id).y }, classes: this.classes(id),
@@ -70,14 +71,25 @@ class Page {
   }
 
   findingsOf(id) {
-    const ids = this.index.nodes.has(id) ? [id] : this.index.groups.get(id).nodes;
-    const numbers = new Set(ids.flatMap((one) => { const node = this.index.nodes.get(one); return [...node.findings, ...node.concerned]; }));
+    const group = this.index.groups.get(id);
+    const numbers = new Set(group ? group.findings : []);
+    for (const one of group && !this.isOpen(id) ? group.nodes : group ? [] : [id]) {
+      const node = this.index.nodes.get(one);
+      for (const number of [...node.findings, ...node.concerned]) numbers.add(number);
+    }
     return [...numbers].map((number) => this.data.findings[number]);
   }
 
-  label(id) {
+  /** Whether what a nested model holds is drawn in it. */
+  isOpen(id) { return ![...this.index.chain(this.index.groups.get(id).parent), id].some((one) => this.closed.has(one)); }
+
+  rules(id) {
     const rules = [...new Set(this.findingsOf(id).map((finding) => `⚠ ${finding.rule}`))];
-    const shownRules = rules.length > 2 ? [rules[0], `⚠ and ${rules.length - 1} more`] : rules;
+    return rules.length > 2 ? [rules[0], `⚠ and ${rules.length - 1} more`] : rules;
+  }
+
+  label(id) {
+    const shownRules = this.rules(id);
     const node = this.index.nodes.get(id);
     const group = this.index.groups.get(id);
     const lines = node
@@ -102,10 +114,13 @@ class Page {
     return this.index.nodes.has(id) ? stripeOf(this.index.nodes.get(id)) : "--group-line";
   }
 
+  worst(id) {
+    return this.findingsOf(id).map((finding) => finding.severity).sort((a, b) => RANK[b] - RANK[a])[0] ?? "";
+  }
+
   classes(id) {
-    const worst = this.findingsOf(id).map((finding) => finding.severity).sort((a, b) => RANK[b] - RANK[a])[0];
     const node = this.index.nodes.get(id);
-    return [node ? "layer" : "closed", worst ?? "", node?.traits.includes("not-examined") ? "opaque" : ""].join(" ");
+    return [node ? "layer" : "closed", this.worst(id), node?.traits.includes("not-examined") ? "opaque" : ""].join(" ");
   }
 
   paint() {
@@ -124,11 +139,11 @@ class Page {
         "background-fill": "linear-gradient", "background-gradient-direction": "to-right", "background-gradient-stop-colors": stripes, "background-gradient-stop-positions": stops,
         "border-width": 1, "border-color": colour("--group-line"), "text-margin-x": 3 } },
       { selector: "node.closed", style: { "border-style": "double", "border-width": 4, "border-color": colour("--group-line") } },
-      ...tones.map(({ selector, style: tone }) => ({ selector, style: { "border-color": tone["border-color"], "border-width": tone["border-width"] } })),
-      { selector: "node.opaque", style: { "border-style": "dashed", "border-color": colour("--opaque"), "border-width": 1.5 } },
       { selector: "node.open", style: {
         shape: "round-rectangle", "background-color": colour("--group"), "background-opacity": 0.75, "border-width": 1, "border-color": colour("--group-line"),
         "text-valign": "top", "text-halign": "center", "text-margin-y": 17, "text-margin-x": (node) => node.data("shift") ?? 0, "font-size": 11.5, "font-weight": 600, color: colour("--faint"), padding: 22, "corner-radius": 10 } },
+      ...tones.map(({ selector, style: tone }) => ({ selector, style: { "border-color": tone["border-color"], "border-width": tone["border-width"] } })),
+      { selector: "node.opaque", style: { "border-style": "dashed", "border-color": colour("--opaque"), "border-width": 1.5 } },
       { selector: "edge", style: {
         width: 1.4, "line-color": colour("--edge"), "target-arrow-color": colour("--edge"), "target-arrow-shape": "triangle", "arrow-scale": 0.75, "curve-style": "straight",
         "font-size": 10, "font-family": FONT, color: colour("--faint"), label: "data(label)", "text-background-color": colour("--ground"), "text-background-opacity": 1, "text-background-padding": 2, "min-zoomed-font-size": 5 } },

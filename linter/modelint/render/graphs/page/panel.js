@@ -113,7 +113,7 @@ class Panel {
   }
 
   group(group, isClosed, toggle) {
-    const findings = this.data.findings.filter((finding) => [...finding.nodes, ...finding.concerns].some((id) => group.nodes.includes(id)));
+    const findings = this.data.findings.filter((finding) => [...finding.at, ...finding.concerns].some((id) => id === group.id || group.nodes.includes(id)));
     this.show(
       this.back(),
       element("h2", {}, harmless(group.title)),
@@ -127,7 +127,7 @@ class Panel {
   /** A finding as a card: what is wrong, what to do, how it was concluded; with its layers if asked for. */
   finding(finding, withLayers) {
     const [wrong, ...advice] = finding.message.split("; ");
-    const layers = [...finding.nodes, ...finding.concerns];
+    const layers = [...finding.at, ...finding.concerns];
     return element("section", { class: `finding ${finding.severity}` },
       element("div", { class: "rule" }, `${finding.severity}: ${harmless(finding.rule)}`),
       element("p", {}, harmless(wrong)),
@@ -135,7 +135,7 @@ class Panel {
       finding.summary ? element("p", { class: "faint" }, ...coded(finding.summary)) : null,
       finding.because.length ? element("ol", {}, ...finding.because.map((reason) => element("li", {}, harmless(reason.message), " ", element("code", { class: "faint" }, placeText(reason))))) : null,
       element("code", { class: "faint" }, placeText(finding)),
-      ...(withLayers ? layers.map((id) => this.link(id)) : []));
+      ...(withLayers ? layers.map((id) => (this.index.nodes.has(id) ? this.link(id) : this.link(id, this.index.groups.get(id).title, ""))) : []));
   }
 
   link(id, text = null, number = null) {
