@@ -208,8 +208,9 @@ def test_a_finding_that_stands_elsewhere_concerns_the_layers_that_it_names(
 def test_a_finding_of_a_saved_model_is_at_the_layer_or_nested_model_of_its_path() -> None:
     place = Place("m.keras", node="inner/norm")
     norm = Layer("BatchNormalization", "", Traits(), {}, place, place, "norm", path=("inner",))
+    add = Layer("Add", "", Traits(), {}, Place("m.keras"), Place("m.keras"), path=("inner",))
     other = Place("m.keras", node="dense")
-    model = Model("Functional", "keras", Place("m.keras"), (norm, Layer("Dense", "", Traits(), {}, other, other)))
+    model = Model("Functional", "keras", Place("m.keras"), (norm, add, Layer("Dense", "", Traits(), {}, other, other)))
     places = (place, Place("m.keras", node="inner"), Place("m.keras"))
     findings = [Finding("some-rule", Severity.ERROR, Confidence.HIGH, one, f"wrong {one.node}") for one in places]
     view = view_of(model, Source("m.keras"), findings)
@@ -219,12 +220,27 @@ def test_a_finding_of_a_saved_model_is_at_the_layer_or_nested_model_of_its_path(
         "\n"
         "   inner\n       error[some-rule]: wrong inner\n"
         "1    BatchNormalization norm\n       error[some-rule]: wrong inner/norm\n"
-        "2  Dense                      from no layer\n"
+        "2    Add                      from no layer\n"
+        "3  Dense                      from no layer\n"
         "\n"
         "m.keras:\n  error[some-rule]: wrong None\n"
         "\n"
-        "2 layers in 2 models; 3 errors\n"
+        "3 layers in 2 models; 3 errors\n"
     )
+
+
+def test_a_nested_model_of_one_layer_is_that_layer_under_both_names() -> None:
+    place = Place("m.pt2", node="block/conv/conv2d")
+    conv = Layer("conv2d", "", Traits(), {}, place, place, "conv2d", path=("block", "conv"))
+    relu = Layer("relu", "", Traits(), {}, Place("m.pt2"), Place("m.pt2"), path=("block", "act"))
+    model = Model("Net", "torch", Place("m.pt2"), (conv, relu), ((0, 1),))
+    finding = Finding("some-rule", Severity.ERROR, Confidence.HIGH, Place("m.pt2", node="block/conv"), "wrong")
+    view = view_of(model, Source("m.pt2"), [finding])
+    assert [(group.name, group.parent) for group in view.groups] == [("block", None)]
+    assert [(node.name, node.parent, node.findings) for node in view.nodes] == [
+        ("conv/conv2d", "g1", (0,)),
+        ("act", "g1", ()),
+    ]
 
 
 def test_select_and_ignore_decide_which_findings_are_shown(project: Project) -> None:
@@ -382,7 +398,7 @@ def views(draw: st.DrawFn) -> GraphView:
     return view_of(model, Source("m", draw(st.none() | names), unexamined=(draw(names),)), findings, {"some-rule": "x"})
 
 
-many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @many
@@ -404,7 +420,7 @@ def test_networkx_reads_the_graphml_back(view: GraphView) -> None:
     assert all("number" in attributes for _, attributes in read.nodes(data=True))
 
 
-@settings(many, max_examples=25)
+@settings(many, max_examples=15)
 @given(views())
 def test_pydot_reads_the_dot_back(view: GraphView) -> None:
     (graph,) = pydot.graph_from_dot_data(dot.render(view, PLAIN)) or ()

@@ -37,10 +37,10 @@ def _attributes(node: Node, view: GraphView) -> dict[str, str | int]:
         chain.insert(0, titles[parent].title)
         parent = titles[parent].parent
     return {
-        "label": " ".join(filter(None, (layer.kind, layer.name))),
+        "label": " ".join(filter(None, (layer.kind, node.name))),
         "number": node.number,
         "kind": layer.kind,
-        "name": layer.name or "",
+        "name": node.name or "",
         "qualified": layer.qualified,
         "group": "/".join(chain),
         "shape": words.shape(layer.shape),

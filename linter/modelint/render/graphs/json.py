@@ -87,7 +87,7 @@ def _node(node: Node) -> dict[str, object]:
         "id": node.id,
         "number": node.number,
         "kind": layer.kind,
-        "name": layer.name,
+        "name": node.name,
         "qualified": layer.qualified,
         "parent": node.parent,
         "shape": _shape(layer.shape),

@@ -30,7 +30,7 @@ def head(view: GraphView) -> tuple[str, ...]:
 def label(node: Node, view: GraphView) -> tuple[str, ...]:
     """Kind, name and shape, traits, and the rules of the findings at a node."""
     layer = node.layer
-    second = "  ".join(filter(None, (layer.name or "", words.shape(layer.shape))))
+    second = "  ".join(filter(None, (node.name or "", words.shape(layer.shape))))
     rules = dict.fromkeys(view.findings[number].finding.rule for number in (*node.findings, *node.concerned))
     lines = (layer.kind, second, words.sentence(layer), *(f"! {rule}" for rule in rules))
     return tuple(printable(line) for line in lines if line)

@@ -108,7 +108,7 @@ def _depths(view: GraphView) -> dict[str | None, int]:
 
 def _title(node: Node, depth: int) -> str:
     layer = node.layer
-    return INDENT * depth + " ".join(filter(None, (printable(layer.kind), printable(layer.name or ""))))
+    return INDENT * depth + " ".join(filter(None, (printable(layer.kind), printable(node.name or ""))))
 
 
 def _line(node: Node, title: str, columns: _Columns, producers: list[str], terminal: Terminal) -> str:

@@ -6,8 +6,9 @@ nested models by the order in which they begin (``g1`` ...): the same model has 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from modelint.facts import Layer, Model
 from modelint.finding import Finding, Place
@@ -17,6 +18,7 @@ from modelint.finding import Finding, Place
 class Node:
     """One layer call. ``number`` counts from 1 in the order of execution; ``parent`` is the group that holds it.
 
+    ``within`` are the names of nested models between them that hold nothing else, and so are no groups.
     ``findings`` are the numbers of the findings that stand here, ``concerned`` of those whose reasons name it.
     """
 
@@ -24,8 +26,14 @@ class Node:
     number: int
     layer: Layer
     parent: str | None
+    within: tuple[str, ...] = ()
     findings: tuple[int, ...] = ()
     concerned: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str | None:
+        """The layer's name, after those of the nested models that hold only it."""
+        return "/".join(filter(None, (*self.within, self.layer.name))) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +112,9 @@ def view_of(
     model: Model, source: Source, findings: Sequence[Finding] = (), summaries: Mapping[str, str] | None = None
 ) -> GraphView:
     """A model with the findings that concern it. ``summaries`` says each rule in a sentence, by its name."""
-    grouping = _Grouping()
-    nodes = [Node(f"n{number}", number, layer, grouping.parent(layer)) for number, layer in enumerate(model.layers, 1)]
-    places, groups = _places(model), grouping.groups()
+    grouping = _Grouping.of(model.layers)
+    groups, places = grouping.groups, _places(model)
+    nodes = [Node(f"n{n}", n, layer, *grouping.around(layer)) for n, layer in enumerate(model.layers, 1)]
     noted = [_noted(finding, nodes, groups, places, (summaries or {}).get(finding.rule, "")) for finding in findings]
     marked = tuple(
         replace(
@@ -135,32 +143,44 @@ def concerns(finding: Finding, model: Model) -> bool:
     return any(place == origin or _innermost(place, places) or place.node in held for place in named)
 
 
-@dataclass(slots=True)
+_Call = tuple[tuple[str, int], ...]
+"""One call of a nested model: for it and for all that hold it, outermost first, the name and the number of the call."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Grouping:
-    """The nested models, as the layers that are in them come along."""
+    """The nested models that hold more than one layer."""
 
-    _ids: dict[tuple[str | None, str, int], str] = field(default_factory=dict)
-    _made: list[Group] = field(default_factory=list)
+    ids: Mapping[_Call, str]
+    groups: tuple[Group, ...]
 
-    def parent(self, layer: Layer) -> str | None:
-        """The innermost group that holds a layer, made if it is the first in it."""
-        parent: str | None = None
-        calls = layer.calls if len(layer.calls) == len(layer.path) else (0,) * len(layer.path)
-        for depth, (name, call) in enumerate(zip(layer.path, calls, strict=True), 1):
-            key = (parent, name, call)
-            if key not in self._ids:
-                self._ids[key] = f"g{len(self._made) + 1}"
-                self._made.append(Group(self._ids[key], name, parent, layer.path[:depth]))
-            parent = self._ids[key]
-        return parent
+    @classmethod
+    def of(cls, layers: Sequence[Layer]) -> _Grouping:
+        held = Counter(call for layer in layers for call in _calls(layer))
+        ids = {call: f"g{number}" for number, call in enumerate((c for c in held if held[c] > 1), 1)}
+        names = Counter((call[:-1], call[-1][0]) for call in ids)
+        seen: Counter[tuple[_Call, str]] = Counter()
+        groups = []
+        for call, name in ids.items():
+            alike = (call[:-1], call[-1][0])
+            seen[alike] += 1
+            which = seen[alike] if names[alike] > 1 else None
+            path = tuple(one for one, _ in call)
+            groups.append(Group(name, path[-1], ids.get(call[:-1]), path, which))
+        return cls(ids, tuple(groups))
 
-    def groups(self) -> tuple[Group, ...]:
-        """All of them, numbered where several have one name."""
-        alike: dict[tuple[str | None, str], list[Group]] = {}
-        for group in self._made:
-            alike.setdefault((group.parent, group.name), []).append(group)
-        which = {g.id: n for same in alike.values() if len(same) > 1 for n, g in enumerate(same, 1)}
-        return tuple(replace(group, which=which.get(group.id)) for group in self._made)
+    def around(self, layer: Layer) -> tuple[str | None, tuple[str, ...]]:
+        """The innermost group that holds a layer, and the names between them."""
+        calls = _calls(layer)
+        kept = [call for call in calls if call in self.ids]
+        return (self.ids[kept[-1]] if kept else None, layer.path[len(kept) :])
+
+
+def _calls(layer: Layer) -> tuple[_Call, ...]:
+    """The calls of nested models that hold a layer, outermost first."""
+    numbers = layer.calls if len(layer.calls) == len(layer.path) else (0,) * len(layer.path)
+    pairs = tuple(zip(layer.path, numbers, strict=True))
+    return tuple(pairs[:depth] for depth in range(1, len(pairs) + 1))
 
 
 def _places(model: Model) -> Sequence[tuple[Place, Place]]:
@@ -178,13 +198,22 @@ def _noted(
     at = _innermost(finding.place, places)
     named = {index for reason in finding.because for index in _innermost(reason.place, places)} - set(at)
     ids = [nodes[index].id for index in at] or [g.id for g in groups if finding.place.node == "/".join(g.path)]
+    ids = ids or [node.id for node in nodes if finding.place.node in _folded(node)]
     return NotedFinding(finding, summary, tuple(ids), tuple(nodes[index].id for index in sorted(named)))
+
+
+def _folded(node: Node) -> set[str]:
+    """The paths of the nested models that hold only this layer."""
+    path, kept = node.layer.path, len(node.layer.path) - len(node.within)
+    return {"/".join(path[:depth]) for depth in range(kept + 1, len(path) + 1)}
 
 
 def _innermost(place: Place, places: Sequence[tuple[Place, Place]]) -> list[int]:
     """The layers that a place is at: those whose making or call is the smallest piece of source that holds it."""
     best: tuple[int, int] | None = None
     found: list[int] = []
+    if place.span is None and place.node is None:  # a file as a whole
+        return found
     for index, own in enumerate(places):
         size = min((s for s in (_size(one, place) for one in own) if s is not None), default=None)
         if size is None or (best is not None and size > best):
