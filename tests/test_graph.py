@@ -162,6 +162,31 @@ def test_a_model_of_an_imported_class_is_shown_with_the_places_of_its_layers(pro
     assert {node["made_at"]["path"] for node in found["nodes"]} == {"net.py"}  # type: ignore[attr-defined]
 
 
+def test_a_model_of_a_notebook_is_named_by_function_or_cell_and_line(project: Project) -> None:
+    def cell(source: str) -> dict[str, object]:
+        return {"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None}
+
+    function = (
+        "def build():\n    inputs = keras.Input((4,))\n    x = layers.Dropout(0.5)(inputs, training=True)\n"
+        "    return keras.Model(inputs, layers.Dense(1)(x))\n"
+    )
+    cells = [
+        cell("import keras\nfrom keras import layers\n"),
+        cell(function),
+        cell("keras.Sequential([layers.Dense(1)])"),
+    ]
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    project.write("train.ipynb", json.dumps(notebook))
+    ran = project.run("graph", "train.ipynb")
+    assert ran.err.splitlines()[1:] == [
+        "  train.ipynb:build    Functional of 2 layers, made in line 4 of cell 2",
+        "  train.ipynb:cell3:1  Sequential of 1 layer, made in line 1 of cell 3",
+    ]
+    found = document(project, "train.ipynb:cell3:1")
+    assert found["nodes"][0]["made_at"]["cell"] == 3  # type: ignore[index]
+    assert document(project, "train.ipynb:build")["findings"][0]["at"] == ["n1"]  # type: ignore[index]
+
+
 # what is shown
 
 

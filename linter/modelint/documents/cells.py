@@ -19,14 +19,15 @@ Opened = tuple[Notebook, NotebookFile]
 def in_cells(finding: Finding, opened: Callable[[str], Opened | None]) -> Finding:
     """The finding, with all its places in cells; ``opened`` gives None for what is no notebook."""
     because = tuple(
-        replace(reason, place=_place(reason.place, opened(reason.place.path))) for reason in finding.because
+        replace(reason, place=place_in_cell(reason.place, opened(reason.place.path))) for reason in finding.because
     )
     notebook = opened(finding.place.path)
-    place = _place(finding.place, notebook)
+    place = place_in_cell(finding.place, notebook)
     return replace(finding, place=place, because=because, fix=_fix(finding.fix, notebook))
 
 
-def _place(place: Place, opened: Opened | None) -> Place:
+def place_in_cell(place: Place, opened: Opened | None) -> Place:
+    """A place of a notebook's module as one of a cell; any other as it is."""
     if opened is None or place.span is None or place.cell is not None:
         return place
     notebook, file = opened

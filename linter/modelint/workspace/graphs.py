@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import attrs
 
@@ -16,8 +17,9 @@ from modelint.analysis import Analysis
 from modelint.artifacts.model_file import ModelFile
 from modelint.artifacts.reading import read_model
 from modelint.documents import Unreadable
+from modelint.documents.cells import place_in_cell
 from modelint.facts import Model, Program, Settings
-from modelint.finding import Finding
+from modelint.finding import Finding, Located, Place
 from modelint.render.graphs.view import GraphView, Source, concerns, view_of
 from modelint.selection import INTERNAL, UNREADABLE, Catalogue
 from modelint.spelling import did_you_mean
@@ -130,7 +132,11 @@ def _why_none(file: ModelFile | Unreadable | None) -> str:
 def _source(name: str, selector: str, file: ModelFile | Unreadable | None) -> Source:
     if isinstance(file, ModelFile):
         return Source(name, selector, file.format, file.producer, file.unexamined)
-    return Source(name, None if selector.isdigit() else selector)
+    return Source(name, None if _is_line(selector) else selector)
+
+
+def _is_line(selector: str) -> bool:
+    return selector.split(":")[-1].isdigit()
 
 
 def _candidates(name: str, recorded: _Recorded, sources: FileSources) -> list[Candidate]:
@@ -149,7 +155,25 @@ def _candidates(name: str, recorded: _Recorded, sources: FileSources) -> list[Ca
         key = (model.origin.resolve(), model.kind)
         if key not in made or len(model.layers) > len(made[key].layers):
             made[key] = model
-    return [Candidate(model, scopes.names(model, name)) for model in made.values()]
+    in_order = sorted(
+        made.values(), key=lambda model: (model.origin.resolve().path != name, model.origin.resolve().order)
+    )
+    return [_in_cells(Candidate(model, scopes.names(model, name)), sources) for model in in_order]
+
+
+def _in_cells(candidate: Candidate, sources: FileSources) -> Candidate:
+    """The model with its places in the cells of a notebook, as the findings have them; its line is its last name."""
+
+    def moved(one: Located) -> Place:
+        place = one.resolve()
+        return place_in_cell(place, sources.opened(place.path))
+
+    model = candidate.model
+    layers = tuple(replace(one, place=moved(one.place), called_at=moved(one.called_at)) for one in model.layers)
+    place = moved(model.origin)
+    cell = "" if place.cell is None else f"cell{place.cell}:"
+    lines = (f"{cell}{place.span.line}", f"{cell}{place.span.line}:{place.span.column}") if place.span else ()
+    return Candidate(replace(model, origin=place, layers=layers), (*candidate.names, *lines))
 
 
 def _chosen(path: str, wanted: str | None, candidates: Sequence[Candidate]) -> Candidate:
@@ -175,7 +199,8 @@ def _chosen(path: str, wanted: str | None, candidates: Sequence[Candidate]) -> C
 
 def _described(model: Model) -> str:
     place = model.origin.resolve()
-    where = f", made in line {place.span.line}" if place.span else ""
+    cell = "" if place.cell is None else f" of cell {place.cell}"
+    where = f", made in line {place.span.line}{cell}" if place.span else ""
     return f"{model.kind} of {len(model.layers)} layer{'' if len(model.layers) == 1 else 's'}{where}"
 
 
@@ -227,7 +252,7 @@ class _Scopes:
         return cls(tuple(named))
 
     def names(self, model: Model, path: str) -> tuple[str, ...]:
-        """The names that select a model: its own, its class, what it is made in from inside out, its line."""
+        """The names that select a model: its own, its class, what it is made in from inside out."""
         place = model.origin.resolve()
         own = [model.name, None if model.kind in UNNAMED_KINDS else model.kind]
         if place.span is None:
@@ -235,5 +260,5 @@ class _Scopes:
         line, column = place.span.line, place.span.column
         around = [s for s in self.named if place.path == path and s[0] <= (line, column) <= (s[1][0], s[1][1] + 1)]
         around.sort(reverse=True)
-        names = (*own, *(name for _, _, name in around), str(line), f"{line}:{column}")
+        names = (*own, *(name for _, _, name in around))
         return tuple(dict.fromkeys(name for name in names if name))

@@ -54,6 +54,7 @@ def place(one: Place) -> dict[str, object]:
     span = one.span
     return {
         "path": one.path,
+        "cell": one.cell,
         "line": span.line if span else None,
         "column": span.column if span else None,
         "node": one.node,

@@ -228,7 +228,7 @@ def _size(own: Place, place: Place) -> tuple[int, int] | None:
     """How large a piece of source is if it holds a place: lines, then columns. Nothing is smaller than the same."""
     if own == place:
         return (0, 0)
-    if own.path != place.path or own.span is None or place.span is None:
+    if (own.path, own.cell) != (place.path, place.cell) or own.span is None or place.span is None:
         return None
     start, end = (own.span.line, own.span.column), (own.span.end_line, own.span.end_column)
     inside = start <= (place.span.line, place.span.column) and (place.span.end_line, place.span.end_column) <= end

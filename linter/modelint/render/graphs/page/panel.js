@@ -32,7 +32,8 @@ function settingText(value) {
 }
 
 function placeText(place) {
-  if (place.line !== null) return `${harmless(place.path)}:${place.line}:${place.column}`;
+  const cell = place.cell === null ? "" : `cell ${place.cell}:`;
+  if (place.line !== null) return `${harmless(place.path)}:${cell}${place.line}:${place.column}`;
   return place.node === null ? harmless(place.path) : `${harmless(place.path)} node ${harmless(place.node)}`;
 }
 
