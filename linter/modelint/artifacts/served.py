@@ -50,8 +50,10 @@ def _facts(file: ModelFile, entry: Entry, settings: Settings) -> Iterator[Fact]:
         yield from _in_play(fact, settings)
     if entry.fixed:
         yield from _train_mode(file, entry, settings)
+    caused = any(effect.kind in (EffectKind.TRAIN_MODE, EffectKind.MIXES) for effect in entry.effects)
     for effect in entry.effects:
-        yield from _effect(effect, entry)
+        if not (effect.moving and caused):  # a BatchNorm in train mode is one cause, and one finding
+            yield from _effect(effect, entry)
     yield from _static_batch(file, entry)
 
 
@@ -95,8 +97,15 @@ def _train_mode(file: ModelFile, entry: Entry, settings: Settings) -> Iterator[F
             because=(
                 *_written_at(layers[:1], "written here"),
                 *((layer.called_at, f"{layer} runs in train mode") for layer in layers[1:]),
+                *((effect.layer.called_at, f"a call overwrites {effect.what}") for effect in _moved(entry, layers)),
             ),
         )
+
+
+def _moved(entry: Entry, layers: Iterable[Layer]) -> Iterator[Effect]:
+    """The moving statistics that layers in train mode overwrite."""
+    identities = {layer.identity for layer in layers}
+    return (effect for effect in entry.effects if effect.moving and effect.layer.identity in identities)
 
 
 def _written_at(layers: Iterable[Layer], words: str) -> Iterator[tuple[Located, str]]:

@@ -32,6 +32,7 @@ class FileSources:
     overlay: dict[str, bytes] = attrs.field(factory=dict)
     _documents: dict[str, Script | Unreadable] = attrs.field(factory=dict)
     _data: dict[str, bytes | Unreadable] = attrs.field(factory=dict)
+    _met: set[str] = attrs.field(factory=set)
     _kinds: dict[str, str] = attrs.field(factory=dict)
     _roots: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     _lines: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
@@ -90,6 +91,7 @@ class FileSources:
         if path in self.overlay:
             return self.overlay[path]
         if path not in self._data:
+            self._met.add(path)
             self._stamps[path] = _stamp(path)
             self._data[path] = _read(path)
         return self._data[path]
@@ -109,6 +111,8 @@ class FileSources:
             cell = notebook.cell(place.cell) if isinstance(notebook, Notebook) else None
             return cell.lines if cell else ()
         if path not in self._lines:
+            if path not in self._met | self.overlay.keys() and not _is_inside(path, os.getcwd()):
+                return ()  # a model file says that its source is there: it is not to choose what is shown
             data = self.data(path)
             self._lines[path] = () if isinstance(data, Unreadable) else tuple(re.split(r"\r\n?|\n", _decoded(data)))
         return self._lines[path]
@@ -182,6 +186,11 @@ class FileSources:
             else:
                 self._kinds[path] = "directory" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "none"
         return self._kinds[path]
+
+
+def _is_inside(path: str, directory: str) -> bool:
+    """Whether a file is below a directory."""
+    return os.path.realpath(path).startswith(os.path.realpath(directory).rstrip(os.sep) + os.sep)
 
 
 def largest(path: str) -> int:
