@@ -35,6 +35,7 @@ _LOCATOR_64: Final = struct.Struct("<4sIQI")
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED, _UTF_8 = 0x1, 0x800
 _FULL_32: Final = 0xFFFFFFFF
+_FULL: Final = (0xFFFF, _FULL_32, _FULL_32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +146,16 @@ def _directory(data: Data) -> tuple[int, int, int]:
         raise MalformedError("the archive has no directory; it was cut off, or its writing did not end")
     _, disk, first_disk, here, count, size, start, _ = _END.unpack(data[end : end + _END.size])
     stop = end
-    if _FULL_32 in (size, start) or count == 0xFFFF:
-        locator = data[max(0, end - _LOCATOR_64.size) : end]
-        if len(locator) == _LOCATOR_64.size and locator.startswith(b"PK\x06\x07"):
-            stop = _LOCATOR_64.unpack(locator)[2]
-            record = data[stop : stop + _END_64.size]
-            if len(record) < _END_64.size or not record.startswith(b"PK\x06\x06"):
-                raise MalformedError("the archive's directory has no end", offset=stop)
-            _, _, disk, first_disk, here, count, size, start = _END_64.unpack(record)
+    locator = data[max(0, end - _LOCATOR_64.size) : end]
+    if len(locator) == _LOCATOR_64.size and locator.startswith(b"PK\x06\x07"):  # torch always writes one
+        stop = _LOCATOR_64.unpack(locator)[2]
+        record = data[stop : stop + _END_64.size]
+        if len(record) < _END_64.size or not record.startswith(b"PK\x06\x06"):
+            raise MalformedError("the archive's directory has no end", offset=min(stop, len(data)))
+        large = _END_64.unpack(record)
+        if any(small not in (wide, full) for small, wide, full in zip((count, size, start), large[5:], _FULL, strict=True)):
+            raise MalformedError("the archive's directory ends in two ways", offset=end)
+        _, _, disk, first_disk, here, count, size, start = large
     if disk or first_disk or here != count:
         raise MalformedError("the archive is one part of several")
     if start + size != stop or size < count * _CENTRAL.size:
