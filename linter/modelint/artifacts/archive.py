@@ -153,7 +153,9 @@ def _directory(data: Data) -> tuple[int, int, int]:
         if len(record) < _END_64.size or not record.startswith(b"PK\x06\x06"):
             raise MalformedError("the archive's directory has no end", offset=min(stop, len(data)))
         large = _END_64.unpack(record)
-        if any(small not in (wide, full) for small, wide, full in zip((count, size, start), large[5:], _FULL, strict=True)):
+        if any(
+            small not in (wide, full) for small, wide, full in zip((count, size, start), large[5:], _FULL, strict=True)
+        ):
             raise MalformedError("the archive's directory ends in two ways", offset=end)
         _, _, disk, first_disk, here, count, size, start = large
     if disk or first_disk or here != count:

@@ -74,7 +74,9 @@ class Reference:
     identity: Value
 
 
-_MAKERS: Final = frozenset({"copyreg.__newobj__", "copy_reg.__newobj__", "copyreg._reconstructor", "copy_reg._reconstructor"})
+_MAKERS: Final = frozenset(
+    {"copyreg.__newobj__", "copy_reg.__newobj__", "copyreg._reconstructor", "copy_reg._reconstructor"}
+)
 
 
 @dataclass(slots=True)

@@ -130,7 +130,7 @@ def _effect(effect: Effect, entry: Entry) -> Iterator[Fact]:
             reaches_prediction=effect.affects_prediction,
             because=because,
         )
-    if effect.kind is EffectKind.WRITES and not effect.random_state:
+    if effect.kind is EffectKind.WRITES and effect.affects_prediction and not effect.random_state:
         yield StateWrite(layer.called_at, effect.what, guarded=False, because=because)
 
 

@@ -1,0 +1,159 @@
+"""Programs of PyTorch operators as a graph: what both ``.pt2`` and TorchScript files become before they are judged.
+
+Operators stand in the order in which they run. In-place operators and views are followed: what is written into a
+tensor reaches whoever reads that memory afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from modelint.artifacts.torch_operators import BATCH_NORMS, SHAPE_ONLY, VIEWS
+from modelint.facts import UNKNOWN, Layer, Shape, Unknown
+
+Argument = object
+"""None, a bool, number or text, a ``Tensor``, a tuple of arguments, or ``UNKNOWN``."""
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Tensor:
+    """A value of a program. ``source`` is "input", "parameter", "buffer" or "constant"; empty where it is computed.
+
+    ``memory`` is the tensor whose memory it shares (itself, unless it is a view).
+    """
+
+    name: str = ""
+    source: str = ""
+    shape: Shape | None = None
+    dtype: str | None = None
+    memory: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.memory = self
+
+    @property
+    def rank(self) -> int | None:
+        """The number of its axes, as far as known."""
+        return None if self.shape is None else len(self.shape)
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Operation:
+    """One operator as it runs. ``name`` is without namespace and overload (``"batch_norm"``, ``"add_"``).
+
+    ``module`` is the class of the module that calls it ("torch.nn.modules.dropout.Dropout2d"), where known. ``certain``:
+    it runs on every call.
+    """
+
+    name: str
+    arguments: dict[str, Argument]
+    outputs: tuple[Tensor, ...]
+    layer: Layer
+    module: str = ""
+    certain: bool = True
+
+    def __post_init__(self) -> None:
+        first = next(iter(self.arguments.values()), None)
+        if isinstance(first, Tensor) and (self.name in VIEWS or self.writes_in_place):
+            for output in self.outputs:
+                output.memory = first.memory
+
+    @property
+    def writes_in_place(self) -> bool:
+        """Whether it overwrites its first argument."""
+        return self.name.endswith("_") and not self.name.startswith("__")
+
+    @property
+    def inputs(self) -> Iterator[Tensor]:
+        """The tensors among its arguments."""
+        for argument in self.arguments.values():
+            yield from tensors_in(argument)
+
+    @property
+    def read(self) -> Iterator[Tensor]:
+        """The tensors whose values its outputs depend on: a BatchNorm in train mode reads no moving statistics."""
+        if self.name in SHAPE_ONLY:
+            return
+        unread = ("running_mean", "running_var") if self.argument("training") is True else ()
+        for name, argument in self.arguments.items():
+            if self.name not in BATCH_NORMS or name not in unread:
+                yield from tensors_in(argument)
+
+    def argument(self, name: str) -> Argument:
+        """An argument by its name; None if it is absent."""
+        return self.arguments.get(name)
+
+
+MOST_NESTED: Final = 8
+
+
+def tensors_in(argument: Argument, depth: int = 0) -> Iterator[Tensor]:
+    """The tensors in an argument, in order."""
+    if isinstance(argument, Tensor):
+        yield argument
+    elif isinstance(argument, tuple) and depth < MOST_NESTED:
+        for part in argument:
+            yield from tensors_in(part, depth + 1)
+
+
+def whole(argument: Argument) -> int | None | Unknown:
+    """An argument as a whole number; ``UNKNOWN`` if it is anything else than that or absent."""
+    if argument is None or (isinstance(argument, int) and not isinstance(argument, bool)):
+        return argument
+    return UNKNOWN
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class OperatorGraph:
+    """A program: its operators in order, the inputs a caller gives, what it returns.
+
+    ``updated`` are variables that get a new value when the program has run, by name.
+    """
+
+    operations: list[Operation] = field(default_factory=list)
+    inputs: list[Tensor] = field(default_factory=list)
+    outputs: list[Tensor] = field(default_factory=list)
+    updated: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+
+    def edges(self) -> tuple[tuple[int, int], ...]:
+        """Producer and consumer of every tensor that an operator takes from another."""
+        made: dict[Tensor, int] = {}
+        found: list[tuple[int, int]] = []
+        for index, operation in enumerate(self.operations):
+            found += [(made[tensor], index) for tensor in operation.inputs if tensor in made]
+            made.update(dict.fromkeys(operation.outputs, index))
+        return tuple(found)
+
+    def reaching(self, ends: Collection[Tensor]) -> tuple[frozenset[int], frozenset[Tensor]]:
+        """The operators on whose values any of the tensors depends, and the given tensors that these read."""
+        sources, writers = self._sources()
+        reached: set[int] = set()
+        given = {end.memory for end in ends if end.memory.source}
+        waiting = [index for end in ends for index in writers.get(end.memory, ())]
+        while waiting:
+            index = waiting.pop()
+            if index not in reached:
+                reached.add(index)
+                operators, tensors = sources[index]
+                waiting += operators
+                given |= tensors
+        return frozenset(reached), frozenset(given)
+
+    def _sources(self) -> tuple[list[tuple[list[int], set[Tensor]]], dict[Tensor, list[int]]]:
+        """For each operator, the operators and the given tensors whose values it reads; and the writers of each memory."""
+        writers: dict[Tensor, list[int]] = {}
+        found: list[tuple[list[int], set[Tensor]]] = []
+        for index, operation in enumerate(self.operations):
+            memories = {tensor.memory for tensor in operation.read}
+            operators = [writer for memory in memories for writer in writers.get(memory, ())[-MOST_WRITERS:]]
+            found.append((operators, {memory for memory in memories if memory.source}))
+            for output in operation.outputs:
+                if output.memory is output or operation.writes_in_place:
+                    writers.setdefault(output.memory, []).append(index)
+        return found, writers
+
+
+MOST_WRITERS: Final = 64
+"""Operators that wrote into one memory and that are followed from a reader, the last ones."""
