@@ -53,7 +53,7 @@ def read(files: ModelFiles, budget: Budget) -> ModelFile:
     return ModelFile(
         files.path,
         "PyTorch exported program",
-        producer=f"PyTorch {version}" if (version := metadata.pop("torch_version", None)) else None,
+        producer=f"PyTorch {version}" if isinstance(version := metadata.pop("torch_version", None), str) else None,
         entries=tuple(entries),
         unexamined=tuple(dict.fromkeys(unexamined)),
         problems=archive.problems,
