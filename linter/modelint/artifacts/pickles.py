@@ -54,6 +54,12 @@ class Instance:
         made_by = self.of
         if isinstance(made_by, Global) and str(made_by) in _MAKERS and self.arguments:
             made_by = self.arguments[0]
+        if (
+            isinstance(made_by, Reference)
+            and isinstance(made_by.identity, tuple)
+            and made_by.identity[:1] == ("module",)
+        ):
+            made_by = made_by.identity[1] if len(made_by.identity) > 1 else None  # with the class's source beside it
         return str(made_by) if isinstance(made_by, Global) else ""
 
     def attribute(self, name: str) -> Value:
@@ -148,9 +154,12 @@ def _opcodes(stream: PickleStream, budget: Budget) -> Iterator[tuple[str, Value,
 
 _CONSTANTS: Final[dict[str, Value]] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _LITERALS: Final = frozenset(
-    "INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING UNICODE BINUNICODE "
-    "SHORT_BINUNICODE BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8".split()
-)
+    {
+        "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING",
+        "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES",
+        "BINBYTES8", "BYTEARRAY8",
+    }
+)  # fmt: skip
 _NO_EFFECT: Final = frozenset({"PROTO", "FRAME", "READONLY_BUFFER"})
 _TUPLES: Final = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
@@ -181,8 +190,8 @@ class _Machine:
             self.push(_CONSTANTS[name])
         elif name in _TUPLES:
             self.stack[-_TUPLES[name] :] = [tuple(self._top(_TUPLES[name]))]
-        elif name not in _NO_EFFECT:
-            self._remember(name, argument) or self._gather(name) or self._make(name, argument)
+        elif name not in _NO_EFFECT and not self._remember(name, argument) and not self._gather(name):
+            self._make(name, argument)
 
     def _top(self, count: int) -> list[Value]:
         if len(self.stack) < count:

@@ -86,7 +86,7 @@ def _train_mode(file: ModelFile, entry: Entry, settings: Settings) -> Iterator[F
         yield ModelCall(
             place=first.called_at,
             model=entry.model,
-            through=entry.names[0],
+            through=f"signature {entry.names[0]!r}",
             training=Passing.ABSENT,
             modes=dict.fromkeys(settings.versions, Mode.TRAIN),
             mode=Mode.TRAIN,

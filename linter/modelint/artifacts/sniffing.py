@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from modelint.artifacts.archive import Archive
 from modelint.artifacts.files import Data, ModelFiles
+from modelint.artifacts.limits import Budget, MalformedError
 
 UNKNOWN_FORMAT: Final = ""
 
 _ZIP_MAGIC: Final = b"PK\x03\x04"
 _HDF5_MAGIC: Final = b"\x89HDF\r\n\x1a\n"
-_ZIP_TAIL: Final = 4 * 2**20
-"""Bytes at the end of an archive that are searched for the names of its members."""
+_ZIP_START: Final = 2**20
+"""Bytes of an archive that are searched for names where its directory is damaged."""
 
 
 def format_of(files: ModelFiles) -> str:
@@ -53,16 +55,32 @@ def _of_file(data: Data) -> str:
 
 
 def _of_archive(data: Data) -> str:
-    names = data[max(0, len(data) - _ZIP_TAIL) :]
-    if b"config.json" in names and b"metadata.json" in names:
+    """The kind of a zip archive by the names of its members, with and without the folder that torch puts them in."""
+    try:
+        names = frozenset(Archive(data, Budget()).members)
+    except MalformedError:
+        return _of_damaged_archive(data)
+    inside = {name.partition("/")[2] for name in names} | names
+    if "config.json" in names and ("metadata.json" in names or "model.weights.h5" in names):
         return "keras_archive"
-    if b"serialized_exported_program.json" in names or b"models/model.json" in names or b"/models/" in names:
+    if "data.pkl" in inside:
+        return "torchscript" if any(name.startswith("code/") for name in inside) else "inventory"
+    exported = any(name.startswith("models/") and name.endswith(".json") for name in inside)
+    if exported or "serialized_exported_program.json" in inside or "archive_format" in inside:
         return "torch_export"
-    if b"data.pkl" in names:
-        return "torchscript" if b"/code/" in names else "inventory"
-    if b".npy" in names:
-        return "inventory"
-    return UNKNOWN_FORMAT
+    return "inventory" if any(name.endswith(".npy") for name in names) else UNKNOWN_FORMAT
+
+
+def _of_damaged_archive(data: Data) -> str:
+    """The kind of an archive without a directory that can be read: by the name of its first member and what follows."""
+    start = data[:_ZIP_START]
+    if b"/models/" in start or b"serialized_exported_program.json" in start or b"/data/weights/" in start:
+        return "torch_export"
+    if b"data.pkl" in start or b"/data/0" in start:
+        return "torchscript" if b"/code/" in start else "inventory"
+    if b"config.json" in start or b"metadata.json" in start:
+        return "keras_archive"
+    return "inventory" if b".npy" in start else UNKNOWN_FORMAT
 
 
 def _of_message(start: bytes) -> str:

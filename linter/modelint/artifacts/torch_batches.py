@@ -1,8 +1,8 @@
 """Where the samples are: which axis of each tensor is the batch, and which operators mix along it.
 
 PyTorch knows no batch axis. By convention it is the first one of every input; this is believed only where inputs and
-outputs agree on its size, or an operator proves it (a BatchNorm normalises over the first axis). A tensor of which it is
-not known is not judged.
+outputs agree on its size, or an operator proves it (a BatchNorm normalises over the first axis). A tensor of which it
+is not known is not judged.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Batches:
         if self._keeps_rows(operation, axes):
             self._rows.update(output for output in operation.outputs if self._fits(output))
 
-    def _keeps_rows(self, operation: Operation, axes: tuple[int, ...] | None | Unknown) -> bool:
+    def _keeps_rows(self, operation: Operation, axes: tuple[int, ...] | Unknown | None) -> bool:
         """Whether the first axis of its result is the batch."""
         name = operation.name.removesuffix("_")
         first = next(operation.inputs, None)
@@ -139,7 +139,7 @@ class Batches:
         return output.shape is None or bool(output.shape and output.shape[0] == self._size)
 
 
-def _axes(operation: Operation) -> tuple[int, ...] | None | Unknown:
+def _axes(operation: Operation) -> tuple[int, ...] | Unknown | None:
     """The axes that an operator works over as written; None is all, ``UNKNOWN`` none or unknown ones."""
     name = operation.name.removesuffix("_")
     if name in ("layer_norm", "native_layer_norm"):

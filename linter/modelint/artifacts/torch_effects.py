@@ -29,7 +29,7 @@ _STATISTICS: Final = ("running_mean", "running_var")
 
 
 def effects_of(graph: OperatorGraph, size: Size | None) -> tuple[Effect, ...]:
-    """All effects of a program, in the order in which it runs; ``size`` is that of the batch axis, where it is known."""
+    """All effects of a program, in the order in which it runs; ``size`` is that of the batch axis, where known."""
     batches = Batches(graph, size)
     predicted, read = graph.reaching(graph.outputs)
     found: list[tuple[int, Effect]] = []

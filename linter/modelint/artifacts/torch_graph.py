@@ -43,8 +43,8 @@ class Tensor:
 class Operation:
     """One operator as it runs. ``name`` is without namespace and overload (``"batch_norm"``, ``"add_"``).
 
-    ``module`` is the class of the module that calls it ("torch.nn.modules.dropout.Dropout2d"), where known. ``certain``:
-    it runs on every call.
+    ``module`` is the class of the module that calls it ("torch.nn.modules.dropout.Dropout2d"), where known.
+    ``certain``: it runs on every call.
     """
 
     name: str
@@ -98,7 +98,7 @@ def tensors_in(argument: Argument, depth: int = 0) -> Iterator[Tensor]:
             yield from tensors_in(part, depth + 1)
 
 
-def whole(argument: Argument) -> int | None | Unknown:
+def whole(argument: Argument) -> int | Unknown | None:
     """An argument as a whole number; ``UNKNOWN`` if it is anything else than that or absent."""
     if argument is None or (isinstance(argument, int) and not isinstance(argument, bool)):
         return argument
@@ -142,7 +142,7 @@ class OperatorGraph:
         return frozenset(reached), frozenset(given)
 
     def _sources(self) -> tuple[list[tuple[list[int], set[Tensor]]], dict[Tensor, list[int]]]:
-        """For each operator, the operators and the given tensors whose values it reads; and the writers of each memory."""
+        """For each operator, the operators and given tensors whose values it reads; and the writers of each."""
         writers: dict[Tensor, list[int]] = {}
         found: list[tuple[list[int], set[Tensor]]] = []
         for index, operation in enumerate(self.operations):

@@ -2,14 +2,14 @@
 
 The code is followed from each method that the top module offers, joined with the attributes of the modules in
 ``data.pkl``. Traced code has its mode written into it. Scripted code asks ``self.training``, and whoever loads it can
-still call ``eval()``: it is followed twice, as it was saved and as it is after ``eval()``, and only what remains then is
-an effect of the program. The shapes of inputs do not stand in the file.
+still call ``eval()``: it is followed twice, as it was saved and as it is after ``eval()``, and only what remains then
+is an effect of the program. The shapes of inputs do not stand in the file.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from modelint.artifacts.archive import Archive
@@ -20,8 +20,8 @@ from modelint.artifacts.pickles import Instance, read_pickle
 from modelint.artifacts.torch_effects import effects_of, under_a_condition
 from modelint.artifacts.torchscript_run import Runner
 from modelint.artifacts.torchscript_source import ClassCode, Sources, plain_name
-from modelint.facts import Constant, Layer, Model, Port
-from modelint.finding import Place
+from modelint.facts import Constant, KerasVersion, Layer, Mode, Model, ModelCall, Passing, Port, Purpose
+from modelint.finding import Located, Place
 from modelint.wording import enumeration
 
 _DATA: Final = "data.pkl"
@@ -111,9 +111,7 @@ class _Program:
             depending = [effect.layer for effect in saved if _train_mode(effect, remaining)]
         if depending:
             kinds = enumeration(layer.kind for layer in depending)
-            self.problems.append(
-                f"it was saved in train mode: {kinds} stay so until eval() is called on what is loaded"
-            )
+            self.problems.append(f"it was saved in train mode: {kinds} stay so until whoever loads it calls eval()")
         self.unexamined += runner.unexamined
         self.unexamined += [f"{each.layer}: whether it runs depends on the data" for each in under_a_condition(graph)]
         definition = self._code.methods[name]
@@ -126,12 +124,31 @@ class _Program:
             opaque=bool(runner.unexamined),
             inputs=tuple(Port(name=argument.arg) for argument in _parameters(definition)),
         )
-        return Entry((name,), model, fixed=True, effects=effects, batch_first=False)
+        facts = (_saved_in_train_mode(model, name, depending),) if depending else ()
+        return Entry((name,), model, fixed=True, effects=effects, facts=facts, batch_first=False)
 
 
-def _train_mode(effect: Effect, remaining: set[object]) -> bool:
+def _train_mode(effect: Effect, remaining: set[Located]) -> bool:
     """Whether an effect is gone after ``eval()``."""
     return effect.kind is EffectKind.TRAIN_MODE and effect.layer.called_at not in remaining
+
+
+def _saved_in_train_mode(model: Model, name: str, layers: Sequence[Layer]) -> ModelCall:
+    """A prediction by whoever does not call ``eval()``; it is not certain that they do not."""
+    affected = tuple({layer.identity: layer for layer in layers}.values())
+    return ModelCall(
+        place=affected[0].called_at,
+        model=model,
+        through=f"signature {name!r}",
+        training=Passing.ABSENT,
+        modes=dict.fromkeys(KerasVersion, Mode.TRAIN),
+        mode=Mode.TRAIN,
+        purpose=Purpose.INFERENCE,
+        affected=affected,
+        mode_reason="it was saved so, unless whoever loads it calls eval()",
+        certain=False,
+        because=tuple((layer.called_at, f"{layer} was saved in train mode") for layer in affected[1:]),
+    )
 
 
 def _parameters(definition: ast.FunctionDef) -> list[ast.arg]:

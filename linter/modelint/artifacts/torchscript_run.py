@@ -14,7 +14,7 @@ from typing import Final
 
 from modelint.artifacts.limits import DEEPEST, Budget, MalformedError
 from modelint.artifacts.pickles import Instance, Value
-from modelint.artifacts.torch_graph import Operation, OperatorGraph, Tensor
+from modelint.artifacts.torch_graph import OperatorGraph, Tensor
 from modelint.artifacts.torchscript_operators import OperatorRecorder
 from modelint.artifacts.torchscript_source import Sources, plain_name
 from modelint.artifacts.torchscript_values import TESTS, Frame, Module, Name, negation, tensor_in
@@ -296,8 +296,8 @@ class Runner:
             case ast.List(elts=parts):
                 return [self._value(part, variables, depth + 1) for part in parts]
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                value = self._value(operand, variables, depth + 1)
-                return -value if isinstance(value, int | float) else UNKNOWN
+                number = self._value(operand, variables, depth + 1)
+                return -number if isinstance(number, int | float) else UNKNOWN
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return negation(self._value(operand, variables, depth + 1))
             case ast.Subscript(value=holder, slice=index):

@@ -1,7 +1,7 @@
 """The code in a TorchScript archive: Python-like text to the classes and functions that it defines.
 
-TorchScript is written out as a subset of Python, and Python's own parser reads it. A file is parsed when something in it
-is asked for. Text is paid for by its length; text that is nested too deeply for the parser is malformed.
+TorchScript is written out as a subset of Python, and Python's own parser reads it. A file is parsed when something in
+it is asked for. Text is paid for by its length; text that is nested too deeply for the parser is malformed.
 """
 
 from __future__ import annotations

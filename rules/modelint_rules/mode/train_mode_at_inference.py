@@ -70,6 +70,9 @@ def _cause(call: ModelCall) -> str:
 
 
 def _advice(call: ModelCall) -> str:
+    if call.model.framework == "torch":
+        functional = all(layer.kind.islower() for layer in call.affected)
+        return "pass training=self.training to it" if functional else "call eval() before saving it"
     return "pass training=False" if call.through == "__call__" else "leave the mode of its layers to the caller"
 
 
