@@ -17,46 +17,13 @@ _MAKES_TENSORS: Final = DRAWS | frozenset(
 )
 """Operators that give a tensor without being given one."""
 
-_GIVES_NO_TENSOR: Final = frozenset(
-    {
-        "__contains__",
-        "__getitem__",
-        "__range_length",
-        "device",
-        "dim",
-        "dtype",
-        "format",
-        "get_device",
-        "is_complex",
-        "is_contiguous",
-        "is_cuda",
-        "is_floating_point",
-        "is_nonzero",
-        "item",
-        "layout",
-        "len",
-        "numel",
-        "save",
-        "requires_grad",
-        "size",
-        "storage_offset",
-        "stride",
-        "warn",
-        "Bool",
-        "Float",
-        "Int",
-        "IntImplicit",
-        "FloatImplicit",
-        "ScalarImplicit",
-        "NumToTensor",
-        "shape",
-        "type",
-        "print",
-        "is_grad_enabled",
-        "equal",
-        "allclose",
-    }  # fmt: skip
-)
+_GIVES_NO_TENSOR: Final = {
+    "__contains__", "__getitem__", "__range_length", "device", "dim", "dtype", "format", "get_device",
+    "is_complex", "is_contiguous", "is_cuda", "is_floating_point", "is_nonzero", "item", "layout", "len",
+    "numel", "save", "requires_grad", "size", "storage_offset", "stride", "warn", "Bool", "Float", "Int",
+    "IntImplicit", "FloatImplicit", "ScalarImplicit", "NumToTensor", "shape", "type", "print",
+    "is_grad_enabled", "equal", "allclose",
+}  # fmt: skip
 
 _SAME_VALUE: Final = frozenset({"data", "unchecked_unwrap_optional", "annotate", "list"})
 _PLAIN_LIBRARIES: Final = frozenset({"torch", "ops.aten", "ops.prim", "ops.quantized"})
