@@ -18,10 +18,11 @@ from modelint.artifacts.limits import Budget, MalformedError
 from modelint.artifacts.model_file import Effect, EffectKind, Entry, ModelFile
 from modelint.artifacts.pickles import Instance, read_pickle
 from modelint.artifacts.torch_effects import effects_of, under_a_condition
+from modelint.artifacts.torch_graph import OperatorGraph
 from modelint.artifacts.torchscript_run import Runner
 from modelint.artifacts.torchscript_source import ClassCode, Sources, plain_name
 from modelint.facts import Constant, KerasVersion, Layer, Mode, Model, ModelCall, Passing, Port, Purpose
-from modelint.finding import Located, Place
+from modelint.finding import Place
 from modelint.wording import enumeration
 
 _DATA: Final = "data.pkl"
@@ -104,11 +105,12 @@ class _Program:
         effects = effects_of(graph, None)
         depending: list[Layer] = []
         if runner.asked:
-            saved, runner = effects, self._runner(False)
+            live = _in_train_mode(graph, effects)
+            runner = self._runner(False)
             graph = runner.run(self._top, name)
             effects = effects_of(graph, None)
-            remaining = {effect.layer.called_at for effect in effects if effect.kind is EffectKind.TRAIN_MODE}
-            depending = [effect.layer for effect in saved if _train_mode(effect, remaining)]
+            remaining = {layer.called_at for layer in _in_train_mode(graph, effects)}
+            depending = [layer for layer in live if layer.called_at not in remaining]
         if depending:
             kinds = enumeration(layer.kind for layer in depending)
             self.problems.append(f"it was saved in train mode: {kinds} stay so until whoever loads it calls eval()")
@@ -128,9 +130,11 @@ class _Program:
         return Entry((name,), model, fixed=True, effects=effects, facts=facts, batch_first=False)
 
 
-def _train_mode(effect: Effect, remaining: set[Located]) -> bool:
-    """Whether an effect is gone after ``eval()``."""
-    return effect.kind is EffectKind.TRAIN_MODE and effect.layer.called_at not in remaining
+def _in_train_mode(graph: OperatorGraph, effects: Sequence[Effect]) -> list[Layer]:
+    """The layers that run in train mode, surely or under a condition."""
+    surely = [effect.layer for effect in effects if effect.kind is EffectKind.TRAIN_MODE]
+    perhaps = [operation.layer for operation in under_a_condition(graph) if operation.layer.traits.mode_sensitive]
+    return surely + perhaps
 
 
 def _saved_in_train_mode(model: Model, name: str, layers: Sequence[Layer]) -> ModelCall:

@@ -19,10 +19,10 @@ _MAKES_TENSORS: Final = DRAWS | frozenset(
 
 _GIVES_NO_TENSOR: Final = {
     "__contains__", "__getitem__", "__range_length", "device", "dim", "dtype", "format", "get_device",
-    "is_complex", "is_contiguous", "is_cuda", "is_floating_point", "is_nonzero", "item", "layout", "len",
+    "item", "layout", "len",
     "numel", "save", "requires_grad", "size", "storage_offset", "stride", "warn", "Bool", "Float", "Int",
     "IntImplicit", "FloatImplicit", "ScalarImplicit", "NumToTensor", "shape", "type", "print",
-    "is_grad_enabled", "equal", "allclose",
+    "equal", "allclose",
 }  # fmt: skip
 
 _SAME_VALUE: Final = frozenset({"data", "unchecked_unwrap_optional", "annotate", "list"})
@@ -56,7 +56,7 @@ class OperatorRecorder:
         }
         arguments |= {each: argument_of(value) for each, value in named.items()}
         given = any(True for argument in arguments.values() for _ in tensors_in(argument))
-        if name in _GIVES_NO_TENSOR or not (given or name in _MAKES_TENSORS):
+        if name in _GIVES_NO_TENSOR or name.startswith("is_") or not (given or name in _MAKES_TENSORS):
             return UNKNOWN
         opaque = library not in _PLAIN_LIBRARIES
         if opaque:
