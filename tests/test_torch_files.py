@@ -29,7 +29,7 @@ MIXING_NEEDS_SHAPES = frozenset({"SoftmaxOverBatch", "Centred", "ScaledByMaximum
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What a program does: whether calls differ, whether rows depend on one another (None if they do), what it writes."""
+    """What a program does: whether calls differ, whether rows depend on one another (None then), what it writes."""
 
     random: bool
     mixes: bool | None

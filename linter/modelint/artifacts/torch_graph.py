@@ -131,7 +131,7 @@ class OperatorGraph:
         sources, writers = self._sources()
         reached: set[int] = set()
         given = {end.memory for end in ends if end.memory.source}
-        waiting = [index for end in ends for index in writers.get(end.memory, ())]
+        waiting = [writers[end.memory] for end in ends if end.memory in writers]
         while waiting:
             index = waiting.pop()
             if index not in reached:
@@ -141,19 +141,18 @@ class OperatorGraph:
                 given |= tensors
         return frozenset(reached), frozenset(given)
 
-    def _sources(self) -> tuple[list[tuple[list[int], set[Tensor]]], dict[Tensor, list[int]]]:
-        """For each operator, the operators and given tensors whose values it reads; and the writers of each."""
-        writers: dict[Tensor, list[int]] = {}
+    def _sources(self) -> tuple[list[tuple[list[int], set[Tensor]]], dict[Tensor, int]]:
+        """For each operator, the operators and given tensors whose values it reads; and who wrote each memory last.
+
+        The last writer of a memory stands for those before it: what overwrites a tensor is given that tensor.
+        """
+        writers: dict[Tensor, int] = {}
         found: list[tuple[list[int], set[Tensor]]] = []
         for index, operation in enumerate(self.operations):
-            memories = {tensor.memory for tensor in operation.read}
-            operators = [writer for memory in memories for writer in writers.get(memory, ())[-MOST_WRITERS:]]
+            memories = dict.fromkeys(tensor.memory for tensor in operation.read)
+            operators = [writers[memory] for memory in memories if memory in writers]
             found.append((operators, {memory for memory in memories if memory.source}))
             for output in operation.outputs:
                 if output.memory is output or operation.writes_in_place:
-                    writers.setdefault(output.memory, []).append(index)
+                    writers[output.memory] = index
         return found, writers
-
-
-MOST_WRITERS: Final = 64
-"""Operators that wrote into one memory and that are followed from a reader, the last ones."""

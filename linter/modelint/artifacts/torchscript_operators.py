@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from modelint.artifacts.limits import MOST_NODES, MalformedError
+from modelint.artifacts.limits import MOST_NODES, Budget, MalformedError
 from modelint.artifacts.torch_graph import Argument, Operation, OperatorGraph, Tensor, tensors_in
 from modelint.artifacts.torch_layers import layer_of
 from modelint.artifacts.torch_operators import DRAWS, PARAMETERS
@@ -25,6 +25,7 @@ _GIVES_NO_TENSOR: Final = {
     "equal", "allclose",
 }  # fmt: skip
 
+_STEPS_PER_OPERATOR: Final = 64
 _SAME_VALUE: Final = frozenset({"data", "unchecked_unwrap_optional", "annotate", "list"})
 _PLAIN_LIBRARIES: Final = frozenset({"torch", "ops.aten", "ops.prim", "ops.quantized"})
 
@@ -32,12 +33,13 @@ _PLAIN_LIBRARIES: Final = frozenset({"torch", "ops.aten", "ops.prim", "ops.quant
 class OperatorRecorder:
     """Collects operators. ``frames`` are the methods that run, ``certain`` whether what comes now surely runs."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, budget: Budget) -> None:
         self.graph = OperatorGraph()
         self.frames: list[Frame] = []
         self.certain = True
         self.unexamined: list[str] = []
         self._file = file
+        self._budget = budget
         self._identities: dict[tuple[int, str, int], int] = {}
         self._names: dict[tuple[tuple[str, ...], str], int] = {}
 
@@ -87,6 +89,9 @@ class OperatorRecorder:
     def _record(self, name: str, qualified: str, arguments: dict[str, Argument], *, opaque: bool = False) -> Tensor:
         if len(self.graph.operations) >= MOST_NODES:
             raise MalformedError(f"the program runs more than {MOST_NODES:,} operators")
+        self._budget.spend(
+            _STEPS_PER_OPERATOR + sum(len(value) for value in arguments.values() if isinstance(value, tuple))
+        )
         frame = self.frames[-1]
         module = frame.module
         count = frame.counts[name] = frame.counts.get(name, 0) + 1

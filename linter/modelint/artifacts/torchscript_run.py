@@ -17,7 +17,7 @@ from modelint.artifacts.pickles import Instance, Value
 from modelint.artifacts.torch_graph import OperatorGraph, Tensor
 from modelint.artifacts.torchscript_operators import OperatorRecorder
 from modelint.artifacts.torchscript_source import Sources, plain_name
-from modelint.artifacts.torchscript_values import TESTS, Frame, Module, Name, negation, tensor_in
+from modelint.artifacts.torchscript_values import TESTS, Frame, Module, Name, negation, tensor_in, tensors_of
 from modelint.facts import UNKNOWN
 
 _STEPS: Final = 4
@@ -55,7 +55,7 @@ class Runner:
         self._tensors: dict[tuple[int, str], Tensor] = {}
         self._assigned: dict[tuple[int, str], object] = {}
         self._depth = 0
-        self._recorder = OperatorRecorder(file)
+        self._recorder = OperatorRecorder(file, budget)
         self.methods: set[tuple[int, str]] = set()
         self.asked = False
         self.unexamined: list[str] = []
@@ -75,7 +75,7 @@ class Runner:
         result = self._method(module, method, given, {})
         graph = self._recorder.graph
         graph.inputs = [value for value in given if isinstance(value, Tensor)]
-        graph.outputs = list(_tensors(result))
+        graph.outputs = list(tensors_of(result))
         self.unexamined += self._recorder.unexamined
         return graph
 
@@ -104,7 +104,7 @@ class Runner:
 
     def _unknown_call(self, what: str, values: Sequence[object]) -> object:
         self.unexamined.append(what)
-        tensors = tuple(_tensors(tuple(values)))
+        tensors = tuple(tensors_of(tuple(values)))
         return self._recorder.opaque(what, tensors)
 
     def _attribute(self, module: Module, name: str) -> object:
@@ -273,7 +273,7 @@ class Runner:
         plain = isinstance(left, bool | int | float | str) and type(left) is type(right)
         if plain and left == right:
             return left
-        sides = (_tensors(left), _tensors(right))
+        sides = (tensors_of(left), tensors_of(right))
         return self._recorder.either((*sides[0], *sides[1])) if all(sides) else UNKNOWN
 
     # Expressions
@@ -321,7 +321,7 @@ class Runner:
         if isinstance(holder, tuple | list):
             if isinstance(index, int) and -len(holder) <= index < len(holder):
                 return holder[index]
-            tensors = _tensors(holder)
+            tensors = tensors_of(holder)
             return self._recorder.either(tensors) if tensors else UNKNOWN
         return holder if isinstance(holder, Tensor) else UNKNOWN
 
@@ -377,15 +377,6 @@ def _list_in(value: Instance) -> object:
     if value.class_name.startswith("torch.jit._pickle.build_") and isinstance(value.arguments[0], list):
         return tuple(part if isinstance(part, bool | int | float) else UNKNOWN for part in value.arguments[0])
     return UNKNOWN
-
-
-def _tensors(value: object, depth: int = 0) -> tuple[Tensor, ...]:
-    """The tensors in a value."""
-    if isinstance(value, Tensor):
-        return (value,)
-    if isinstance(value, tuple | list) and depth < 8:
-        return tuple(tensor for part in value for tensor in _tensors(part, depth + 1))
-    return ()
 
 
 def _assigned_in(body: Sequence[ast.stmt]) -> set[str]:

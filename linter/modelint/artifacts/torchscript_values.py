@@ -84,14 +84,41 @@ _DTYPES: Final = {
 }  # fmt: skip
 
 
-def argument_of(value: object, depth: int = 0) -> Argument:
-    """A value as the argument of an operator."""
+MOST_PARTS: Final = 4096
+"""Values in the arguments of one operator; lists may hold one another many times over."""
+
+
+def argument_of(value: object) -> Argument:
+    """A value as the argument of an operator; ``UNKNOWN`` if it has too many parts."""
+    parts = [0]
+    return _argument(value, parts, 0)
+
+
+def _argument(value: object, parts: list[int], depth: int) -> Argument:
+    parts[0] += 1
     match value:
         case None | bool() | int() | float() | str() | Tensor():
             return value
-        case tuple() | list() if depth < 4:
-            return tuple(argument_of(part, depth + 1) for part in value)
+        case tuple() | list() if depth < 4 and parts[0] + len(value) <= MOST_PARTS:
+            return tuple(_argument(part, parts, depth + 1) for part in value)
     return UNKNOWN
+
+
+def tensors_of(value: object) -> tuple[Tensor, ...]:
+    """The tensors in a value, each list that is held several times looked at once."""
+    if isinstance(value, Tensor):
+        return (value,)
+    found: dict[Tensor, None] = {}
+    seen: set[int] = set()
+    waiting = [value]
+    while waiting and len(found) < MOST_PARTS:
+        part = waiting.pop()
+        if isinstance(part, Tensor):
+            found[part] = None
+        elif isinstance(part, tuple | list) and id(part) not in seen:
+            seen.add(id(part))
+            waiting += reversed(part)
+    return tuple(found)
 
 
 _PLAIN: Final = (type(None), bool, int, float, str)
