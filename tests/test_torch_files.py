@@ -264,6 +264,14 @@ def test_calls_of_a_shared_module_are_one_layer() -> None:
         assert norms[0].name != norms[1].name
 
 
+def test_what_is_written_by_an_out_argument_is_a_write() -> None:
+    convolution = nn.utils.parametrizations.spectral_norm(nn.Conv2d(3, 4, 3)).train()
+    for content in (exported(convolution, (6, 3, 8, 8), batch=None), traced(convolution, (6, 3, 8, 8))):
+        effects = read(content).entries[0].effects
+        assert {effect.what.rsplit(".", 1)[-1] for effect in effects} == {"_u", "_v"}
+        assert {effect.kind for effect in effects} == {EffectKind.WRITES}
+
+
 class Conditional(nn.Module):
     """Drops units if the data say so."""
 

@@ -119,9 +119,8 @@ def _written(graph: OperatorGraph, read: frozenset[Tensor]) -> Iterator[tuple[in
     made = {tensor: position for position, operation in enumerate(graph.operations) for tensor in operation.outputs}
     writes = [(made[value], variable) for variable, value in graph.updated if value in made]
     for position, operation in enumerate(graph.operations):
-        first = next(iter(operation.arguments.values()), None)
-        if operation.writes_in_place and isinstance(first, Tensor):
-            writes.append((position, first.memory))
+        if operation.overwritten is not None:
+            writes.append((position, operation.overwritten.memory))
         if normalises_with_batch(operation) and not operation.name.endswith("_functional"):
             writes += [(position, tensor) for tensor in _moving(operation)]
     seen: set[Tensor] = set()

@@ -56,14 +56,17 @@ class Operation:
 
     def __post_init__(self) -> None:
         first = next(iter(self.arguments.values()), None)
-        if isinstance(first, Tensor) and (self.name in VIEWS or self.writes_in_place):
+        shared = first if self.name in VIEWS else self.overwritten
+        if isinstance(shared, Tensor):
             for output in self.outputs:
-                output.memory = first.memory
+                output.memory = shared.memory
 
     @property
-    def writes_in_place(self) -> bool:
-        """Whether it overwrites its first argument."""
-        return self.name.endswith("_") and not self.name.startswith("__")
+    def overwritten(self) -> Tensor | None:
+        """The argument that it writes its result into: the first one of an in-place operator, or ``out``."""
+        in_place = self.name.endswith("_") and not self.name.startswith("__")
+        written = next(iter(self.arguments.values()), None) if in_place else self.argument("out")
+        return written if isinstance(written, Tensor) else None
 
     @property
     def inputs(self) -> Iterator[Tensor]:
@@ -153,6 +156,6 @@ class OperatorGraph:
             operators = [writers[memory] for memory in memories if memory in writers]
             found.append((operators, {memory for memory in memories if memory.source}))
             for output in operation.outputs:
-                if output.memory is output or operation.writes_in_place:
+                if output.memory is output or operation.overwritten is not None:
                     writers[output.memory] = index
         return found, writers
