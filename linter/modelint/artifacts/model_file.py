@@ -48,7 +48,8 @@ class Entry:
     ``names`` are all names under which the same is served, the one to show first. ``fixed``: the mode is part of the
     graph and no caller can change it; else the program that loads the file decides, and ``effects`` are those of a bare
     call. ``facts`` are further facts that the reader knows (hard-wired modes, calls by version). ``batch_first``: the
-    first axis of every input is the batch, as it is in Keras; else only what all inputs and an output agree on is.
+    first axis of every input is the batch, as it is in Keras; False: only what all inputs and an output agree on is;
+    None: it is something else, or not known.
     ``resizable``: a runtime gives the inputs other sizes than the file says, if it is asked to.
     """
 
@@ -57,7 +58,7 @@ class Entry:
     fixed: bool
     effects: tuple[Effect, ...] = ()
     facts: tuple[Fact, ...] = ()
-    batch_first: bool = True
+    batch_first: bool | None = True
     resizable: bool = False
 
 

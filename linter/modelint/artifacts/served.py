@@ -136,7 +136,8 @@ def _effect(effect: Effect, entry: Entry) -> Iterator[Fact]:
 
 def _static_batch(file: ModelFile, entry: Entry) -> Iterator[Fact]:
     model = entry.model
-    if not entry.batch_first and static_batch(model.inputs, model.outputs) is None:
+    agreed = entry.batch_first or static_batch(model.inputs, model.outputs) is not None
+    if entry.batch_first is None or not agreed:
         return
     fewest_axes = 1 if entry.batch_first else 2
     for port in model.inputs:

@@ -88,7 +88,9 @@ def _entry(path: str, name: str, program: dict[str, Json], budget: Budget, unexa
         inputs=tuple(Port(tensor.shape, tensor.name, tensor.dtype) for tensor in graph.inputs),
         outputs=tuple(Port(tensor.shape, tensor.name, tensor.dtype) for tensor in graph.outputs),
     )
-    return Entry((name,), model, fixed=True, effects=effects_of(graph, size), batch_first=size is not None)
+    return Entry(
+        (name,), model, fixed=True, effects=effects_of(graph, size), batch_first=None if size is None else True
+    )
 
 
 def _metadata(program: dict[str, Json]) -> Iterator[tuple[str, Constant]]:

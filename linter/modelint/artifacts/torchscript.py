@@ -127,7 +127,7 @@ class _Program:
             inputs=tuple(Port(name=argument.arg) for argument in _parameters(definition)),
         )
         facts = (_saved_in_train_mode(model, name, depending),) if depending else ()
-        return Entry((name,), model, fixed=True, effects=effects, facts=facts, batch_first=False)
+        return Entry((name,), model, fixed=True, effects=effects, facts=facts, batch_first=None)
 
 
 def _in_train_mode(graph: OperatorGraph, effects: Sequence[Effect]) -> list[Layer]:
