@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,14 @@ from test_notebooks import MODEL, STEP
 
 CATALOGUE = Catalogue(discover())
 SCRIPT = f"{MODEL}\n\n{STEP}\n"
+
+
+@pytest.fixture(autouse=True)
+def recursion_limit() -> Iterator[None]:
+    """Leave the limit as it was; the analysis raises it."""
+    limit = sys.getrecursionlimit()
+    yield
+    sys.setrecursionlimit(limit)
 
 
 def shown(session: Session, path: str, text: str) -> list[Finding]:
