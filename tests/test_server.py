@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import pytest_lsp
 from lsprotocol import types
+from pygls.workspace import PositionCodec
 from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities, make_test_lsp_client
 
-from modelint.finding import Span
+from conftest import Project
+from modelint.facts import Program
+from modelint.finding import Finding, Severity, Span
+from modelint.rule import Rule
+from modelint.selection import Catalogue
 from modelint.server.excusing import excuse
+from modelint.server.opened import Opened, Source
+from modelint.server.worker import Worker
 from test_notebooks import MODEL, STEP
 
 SCRIPT = f"{MODEL}\n\n\n{STEP}\n"
@@ -327,3 +335,36 @@ def test_a_comment_that_excuses_is_put_where_it_holds(cell: str, expected: str |
         text = lines[edit.span.line - 1]
         lines[edit.span.line - 1] = text[: edit.span.column - 1] + edit.text + text[edit.span.column - 1 :]
         assert "\n".join(lines) == expected
+
+
+def test_a_rule_that_fails_is_a_diagnostic_and_the_server_goes_on(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = Rule("faulty.mode.bad_rule", severity=Severity.ERROR, since="0.1")
+    failing = True
+
+    @rule.on(Program)
+    def check(fact: Program, program: Program) -> Iterator[Finding]:
+        if failing:
+            raise ZeroDivisionError("oops")
+        yield from ()
+
+    published: queue.Queue[types.PublishDiagnosticsParams] = queue.Queue()
+    complaints: list[str] = []
+    monkeypatch.setitem(sys.modules, "faulty.mode.bad_rule", sys.modules[__name__])
+    worker = Worker(Catalogue((rule,)), PositionCodec(), published.put, complaints.append)
+    uri = (project.path / "train.py").as_uri()
+
+    def put(version: int) -> list[str]:
+        worker.put(Opened(uri, str(project.path / "train.py"), SCRIPT.encode(), {None: Source(uri, version)}))
+        while (params := published.get(timeout=PATIENCE)).version != version:
+            pass
+        return codes(params.diagnostics)
+
+    assert put(1) == ["internal-error"]
+    failing = False
+    assert put(2) == []
+    worker.put(Opened(uri, "\0", SCRIPT.encode(), {None: Source(uri, 3)}))
+    assert put(4) == []
+    worker.end()
+    assert len(complaints) <= 1

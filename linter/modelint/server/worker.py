@@ -115,10 +115,7 @@ class Worker:
 
     def _work(self) -> None:
         gc.disable()  # the session collects when nobody waits
-        while True:
-            requests = self._next()
-            if requests.end:
-                return
+        while not (requests := self._next()).end:
             with self._surviving("the changes"):
                 self._apply(requests)
             for name in tuple(self._dirty):
@@ -128,6 +125,7 @@ class Worker:
                     break
                 with self._surviving(name):
                     self._present()
+        gc.enable()
 
     @contextmanager
     def _surviving(self, what: str) -> Iterator[None]:
