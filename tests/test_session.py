@@ -100,3 +100,12 @@ def test_what_was_never_open_can_be_closed(project: Project) -> None:
     assert session.close("never.py") == ()
     assert session.restart() == ()
     session.tidy()
+
+
+def test_a_file_that_git_ignores_is_examined_when_it_is_open(project: Project) -> None:
+    project.write(".gitignore", "train.py\n")
+    session = Session(CATALOGUE)
+    assert len(shown(session, "train.py", SCRIPT)) == 1
+    session.restart()
+    session.examine("train.py")
+    assert len(session.findings()["train.py"]) == 1

@@ -267,6 +267,10 @@ class Run:
             self._suppressions[name] = read
         return self._suppressions[name]
 
+    def ask_for(self, names: Iterable[str]) -> None:
+        """Take files for wanted whether or not git ignores them."""
+        self._asked_for |= frozenset(names)
+
     def forget_comments(self, name: str) -> None:
         """Read the comments of a file anew when they are next asked for."""
         self._suppressions.pop(name, None)

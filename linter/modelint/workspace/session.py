@@ -54,6 +54,7 @@ class Session:
         """Open a file, or give it new bytes; its name, and the open files to examine for it, itself first."""
         name = name_of(path)
         self._run.sources.put(name, data)
+        self._run.ask_for([name])
         return name, self._affected(name)
 
     def close(self, path: str) -> tuple[str, ...]:
@@ -78,6 +79,7 @@ class Session:
         """Read everything anew, the configuration above all; the open files, which must all be examined."""
         overlay = self._run.sources.overlay
         self._run = Run(Request((), overlay=overlay), self.catalogue)
+        self._run.ask_for(overlay)
         self._analysis = None
         self._found.clear()
         self._readable.clear()
