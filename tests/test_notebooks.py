@@ -196,6 +196,7 @@ def test_a_cell_that_is_no_python_is_a_finding_in_that_cell_and_the_rest_goes_on
         f"a.ipynb:cell 3:3:32: error: {BUG}",
         "a.ipynb:cell 4:1:5: error: the cell is not valid Python 3: invalid syntax [unreadable]",
         "3 findings (3 errors) in 1 file; 1 of 1 file could not be examined in full",
+        "1 fixable with --fix --unsafe-fixes",
     ]
 
 
