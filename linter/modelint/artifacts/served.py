@@ -51,9 +51,12 @@ def _facts(file: ModelFile, entry: Entry, settings: Settings) -> Iterator[Fact]:
     if entry.fixed:
         yield from _train_mode(file, entry, settings)
     caused = any(effect.kind in (EffectKind.TRAIN_MODE, EffectKind.MIXES) for effect in entry.effects)
+    moving = [effect for effect in entry.effects if effect.moving]
     for effect in entry.effects:
-        if not (effect.moving and caused):  # a BatchNorm in train mode is one cause, and one finding
+        if not effect.moving:
             yield from _effect(effect, entry)
+    if moving and not caused:  # a BatchNorm in train mode is one cause, and one finding
+        yield from _effect(moving[0], entry, also=moving[1:])
     yield from _static_batch(file, entry)
 
 
@@ -113,10 +116,13 @@ def _written_at(layers: Iterable[Layer], words: str) -> Iterator[tuple[Located, 
     return ((layer.place, words) for layer in layers if layer.place.resolve() != layer.called_at.resolve())
 
 
-def _effect(effect: Effect, entry: Entry) -> Iterator[Fact]:
+def _effect(effect: Effect, entry: Entry, also: Iterable[Effect] = ()) -> Iterator[Fact]:
     layer = effect.layer
     served = f"served by {' and '.join(map(repr, entry.names))}"
-    because = tuple(_written_at([layer], f"written here, {served}"))
+    because = (
+        *_written_at([layer], f"written here, {served}"),
+        *((one.layer.called_at, f"a call overwrites {one.what}, too") for one in also),
+    )
     if effect.kind is EffectKind.MIXES:
         yield BatchReduction(layer.called_at, effect.what, effect.axis, guarded=False, because=because)
     if effect.kind is EffectKind.DRAWS:
