@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from conftest import Project
+from model_in_memory import read_bytes
 from modelint.artifacts.model_file import EffectKind, ModelFile
 from modelint.artifacts.reading import read_model
 from modelint.facts import UNKNOWN, HardWiredMode, KerasVersion, Layer, Mode, ModelCall, Passing
@@ -186,6 +187,18 @@ def test_a_nested_model_called_twice_is_connected_through_both_calls(saved: Save
     assert any(a.startswith(("dense", "batch")) for a, b in edges if b == "inner_dense")
     assert sum(name == "inner_norm" for name in names) == 2
     assert {layer.path for layer in model.layers if layer.name == "inner_norm"} == {("inner",)}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_stack_with_an_input_of_its_own_is_connected_to_what_feeds_it(tmp_path: Path, family: str) -> None:
+    keras = importlib.import_module(family)
+    given = keras.Input((4,))
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="second")], name="stack")
+    model = keras.Model(given, inner(keras.layers.Dense(4, name="first")(given)))
+    model.save(tmp_path / "stacked.keras")
+    [entry] = read_bytes((tmp_path / "stacked.keras").read_bytes()).entries
+    assert [layer.name for layer in entry.model.layers] == ["first", "second"]
+    assert entry.model.edges == ((0, 1),)
 
 
 @pytest.mark.parametrize(("family", "form"), [("keras", "keras"), ("keras", "h5"), ("tf_keras", "keras")])

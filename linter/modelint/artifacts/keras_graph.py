@@ -146,10 +146,11 @@ class _Flattening:
     ) -> list[Producers]:
         everything = _union(sources)
         given = sources if len(sources) == len(network.inputs) else [everything for _ in network.inputs]
-        tensors: dict[tuple[str, int], list[Producers]] = {
-            (one.name, 0): [producers] for one, producers in zip(network.inputs, given, strict=True)
-        }
         functional = network.style is Style.FUNCTIONAL
+        tensors: dict[tuple[str, int], list[Producers]] = {
+            (one.name if functional else "", 0): [producers]
+            for one, producers in zip(network.inputs, given, strict=True)
+        }
         for call in network.calls:
             taken = [_tensor(tensors, one.layer, one.node, one.tensor) for one in call.inputs]
             for one, shape in zip(call.inputs, call.shapes, strict=False):
