@@ -20,7 +20,7 @@ RULES = Catalogue(
         Rule("pack.batch.tiny_batch", severity=Severity.NOTE, since="0.1"),
     )
 )
-OWN = {"unexamined", "unknown-ignore", "unused-ignore"}
+OWN = {"questionable-file", "unexamined", "unknown-ignore", "unused-ignore"}
 
 
 def lookup(overrides: Overrides | None = None, **options: object) -> Lookup:

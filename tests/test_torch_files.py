@@ -383,3 +383,10 @@ def test_a_program_saved_in_inference_mode_has_no_findings(project: Project) -> 
     project.write("scripted.pt", scripted(model, shape))
     ran = project.run("check", "--pedantic", "exported.pt2", "traced.pt", "scripted.pt")
     assert ran.code == 0, ran.out
+
+
+def test_what_is_odd_about_a_file_is_a_note(project: Project) -> None:
+    torch.save(torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.5)), project.path / "module.pt")
+    ran = project.run("check", "--output-format", "concise", "module.pt")
+    assert "note: the file is odd: it was saved in train mode: Dropout stay so until" in ran.out
+    assert ran.code == 0

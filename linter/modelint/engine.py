@@ -16,7 +16,7 @@ from modelint.documents import Script, Unreadable
 from modelint.facts import Program, Settings
 from modelint.finding import Confidence, Evidence, Finding, Place, Severity, Span
 from modelint.rule import Check, Rule
-from modelint.selection import INTERNAL, UNEXAMINED, UNREADABLE
+from modelint.selection import INTERNAL, QUESTIONABLE, UNEXAMINED, UNREADABLE
 from modelint.suppress import UNUSED, Ignore, Suppressions
 from modelint.wording import enumeration
 
@@ -80,10 +80,13 @@ def examine_model(document: ModelFile | Unreadable, settings: Settings, rules: S
 
 
 def _unexamined(document: ModelFile) -> Iterator[Finding]:
-    """What a model file holds besides what was examined."""
+    """What a model file holds besides what was examined, and what is odd about it."""
     parts = document.unexamined or (() if document.entries else ("the file holds nothing that can be run",))
     if parts:
         yield unexamined(document.path, f"{enumeration(parts)}; nothing is known of what it does to a prediction")
+    if document.problems:
+        message = f"the file is odd: {enumeration(document.problems)}; save the model anew if that is not meant"
+        yield Finding(QUESTIONABLE, Severity.NOTE, Confidence.HIGH, Place(document.path), message)
 
 
 def _run(rule: Rule, program: Program) -> Iterator[Finding]:

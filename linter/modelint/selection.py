@@ -19,6 +19,7 @@ ALL = "all"
 UNREADABLE = "unreadable"
 INTERNAL = "internal-error"
 UNEXAMINED = "unexamined"
+QUESTIONABLE = "questionable-file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,17 @@ OWN_ENTRIES = (
         "of it does not mean that it is in order.\n\n"
         "## How to fix it\n\nExamine the program that defines the part, or a form of the model that holds its graph: "
         "an exported SavedModel, ONNX, `torch.export`.",
+    ),
+    Entry(
+        QUESTIONABLE,
+        "files",
+        Severity.NOTE,
+        "0.1",
+        "A model file holds something odd.",
+        "A model file holds something odd.\n\nIt could be examined all the same: a name that leads out of the archive, "
+        "two members of one name, weights in a file elsewhere, a value that nothing computes, a checkpoint that was "
+        "saved in train mode. Another reader may take such a file for another model.\n\n"
+        "## How to fix it\n\nSave the model anew, in inference mode, with the library that made it.",
     ),
 )
 """What modelint says of comments and files; it can be selected, ignored, given a severity like a rule."""
