@@ -10,6 +10,7 @@ Needs TensorFlow, Keras 3 and tf_keras. The exit status is 1 if modelint does no
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 import sys
 import tempfile
@@ -31,6 +32,18 @@ _LOAD = """
 import sys, {module} as keras
 keras.models.load_model(sys.argv[1], compile=False)
 """
+_EXPORT = """
+import sys, keras
+getattr(keras.applications, sys.argv[1])(weights=None).export(sys.argv[2], verbose=False)
+"""
+_SAVE_GRAPH = """
+import sys, tf_keras as keras
+getattr(keras.applications, sys.argv[1])(weights=None).save(sys.argv[2], save_format="tf")
+"""
+_SERVE = """
+import sys, tensorflow
+tensorflow.saved_model.load(sys.argv[1])
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,8 @@ FORMS = {
     "keras-3-hdf5": Form(".h5", _SAVE.format(module="keras"), _LOAD.format(module="keras")),
     "keras-2-archive": Form(".keras", _SAVE.format(module="tf_keras"), _LOAD.format(module="tf_keras")),
     "keras-2-hdf5": Form(".h5", _SAVE.format(module="tf_keras"), _LOAD.format(module="tf_keras")),
+    "keras-3-export": Form("", _EXPORT, _SERVE),
+    "keras-2-savedmodel": Form("", _SAVE_GRAPH, _SERVE),
 }
 
 
@@ -104,8 +119,9 @@ def measured(name: str, application: str, repetitions: int, folder: Path) -> Row
             run = _run(f"{name}, {role}", [sys.executable, *command], folder)
             if repetition:
                 done.append(run)
-    size = path.stat().st_size / 1e6
-    path.unlink()
+    files = [one for one in (path, *path.rglob("*")) if one.is_file()]
+    size = sum(one.stat().st_size for one in files) / 1e6
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
     ours, theirs = (
         (statistics.median(run.seconds for run in done), max(run.megabytes for run in done)) for done in runs.values()
     )

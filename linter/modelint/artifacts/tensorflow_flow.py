@@ -22,7 +22,7 @@ from modelint.artifacts.tensorflow_switches import Standing, Switches
 MOST_CALLS: Final = 20_000
 """Calls of functions that are entered; a model of ten thousand layers as functions of their own has as many."""
 
-MOST_OPERATIONS: Final = 50_000
+MOST_OPERATIONS: Final = 30_000
 """Operations that run for one signature; those of EfficientNetB7 run 7,000."""
 
 _DEEPEST_PREDICATE: Final = 16
