@@ -7,6 +7,7 @@ import re
 import unicodedata
 from html.parser import HTMLParser
 from importlib.resources import files
+from pathlib import Path
 
 import jsonschema
 import networkx
@@ -219,9 +220,7 @@ def test_a_finding_is_at_its_layer_and_one_of_another_model_is_left_out(project:
     assert document(project, "train.py:small")["findings"] == []
 
 
-def test_a_finding_that_stands_elsewhere_concerns_the_layers_that_it_names(
-    project: Project, repository: object
-) -> None:
+def test_a_finding_that_stands_elsewhere_concerns_the_layers_that_it_names(project: Project, repository: Path) -> None:
     found = document(project, f"{repository}/fixtures/quickstart/train.py")
     rules = {one["rule"]: one for one in found["findings"]}  # type: ignore[attr-defined]
     kinds = {node["id"]: node["kind"] for node in found["nodes"]}  # type: ignore[attr-defined]
@@ -348,6 +347,45 @@ def test_a_file_that_cannot_be_written_ends_with_2(project: Project) -> None:
     project.write("train.py", PAIR)
     ran = project.run("graph", "train.py", "-o", "nowhere/graph.txt")
     assert (ran.code, ran.err) == (2, "modelint: --output-file: nowhere/graph.txt: No such file or directory\n")
+
+
+# saved models
+
+
+def test_a_saved_model_is_shown_with_its_format_writer_and_findings(project: Project, repository: Path) -> None:
+    found = document(project, f"{repository}/fixtures/models/keras_2_nested.keras")
+    assert found["model"]["format"] == "Keras 2 archive"  # type: ignore[index]
+    assert found["model"]["producer"].startswith("Keras 2.")  # type: ignore[index]
+    assert found["groups"]
+    standing = {one for finding in found["findings"] for one in finding["at"]}  # type: ignore[attr-defined]
+    assert standing <= {one["id"] for kind in ("nodes", "groups") for one in found[kind]}  # type: ignore[attr-defined]
+
+
+def test_the_entries_of_a_saved_model_are_selected_by_their_signatures(project: Project) -> None:
+    tensorflow = pytest.importorskip("tensorflow")
+    module = tensorflow.Module()
+    specification = tensorflow.TensorSpec((None, 4), tensorflow.float32)
+    signatures = {
+        "first": tensorflow.function(lambda x: tensorflow.nn.relu(x), [specification]),
+        "second": tensorflow.function(lambda x: tensorflow.nn.tanh(x), [specification]),
+    }
+    module.kept = list(signatures.values())
+    tensorflow.saved_model.save(module, str(project.path / "served"), signatures=signatures)
+    ran = project.run("graph", "served")
+    assert ran.code == 2
+    assert [line.split()[0] for line in ran.err.splitlines()[1:]] == ["served:first", "served:second"]
+    kinds = {node["kind"] for node in document(project, "served:second")["nodes"]}  # type: ignore[attr-defined]
+    assert "Tanh" in kinds
+    assert "Relu" not in kinds
+
+
+def test_weights_without_a_graph_end_with_2_and_say_so(project: Project) -> None:
+    numpy = pytest.importorskip("numpy")
+    numpy.savez(project.path / "weights.npz", dense=numpy.zeros((4, 2)))
+    ran = project.run("graph", "weights.npz")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("modelint: weights.npz: ")
+    assert "no graph" in ran.err
 
 
 # foreign readers, and names that mean harm

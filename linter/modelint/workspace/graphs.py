@@ -125,7 +125,7 @@ def _why_none(file: ModelFile | Unreadable | None) -> str:
     if isinstance(file, Unreadable):
         return file.message
     if isinstance(file, ModelFile):
-        return "; ".join((f"this {file.format} holds no graph", *file.unexamined))
+        return "; ".join(file.unexamined) or f"this {file.format} holds no graph"
     return "no model of Keras is made in it" if file is None else "it holds no graph"
 
 
