@@ -476,6 +476,22 @@ def test_an_old_configuration_is_a_list_of_layers(tmp_path: Path) -> None:
     assert model.inputs[0].shape == (None, 4)
 
 
+def test_layers_that_applications_define_are_known_in_hdf5_too(tmp_path: Path) -> None:
+    """There, Keras 2 writes no module, and for a registered class its package: "Custom"."""
+    layers = [
+        {"class_name": "LayerScale", "config": {"name": "a", "init_values": 1e-6, "projection_dim": 4}},
+        {"class_name": "Custom>CustomScaleLayer", "config": {"name": "b", "scale": 0.2}},
+        {"class_name": "Custom>Mine", "config": {"name": "c", "scale": 0.2}},
+    ]
+    path = tmp_path / "own.json"
+    config = {"name": "m", "layers": layers}
+    path.write_text(json.dumps({"class_name": "Sequential", "keras_version": "2.15.0", "config": config}))
+
+    document = read(path)
+    assert document.unexamined == ("the custom layer 'c' (Custom.Mine)",)
+    assert [layer.kind for layer in document.entries[0].model.layers] == ["LayerScale", "CustomScaleLayer", "Mine"]
+
+
 def test_settings_are_values_or_the_names_of_what_they_hold(saved: Saved) -> None:
     for family in FAMILIES:
         layers = saved.both(family, "plain", "keras")[0].entries[0].model.layers

@@ -334,9 +334,11 @@ def _is_library(module: Json, registered: Json, kind: str, config: Mapping[str, 
     """Whether a class is Keras's own. Files of Keras 2 before 2.12 do not say, and name registered classes ``a>B``."""
     if isinstance(module, str):
         return _from_library(module)
+    if is_own_layer(kind.removeprefix("Custom>"), config):  # registered, in Keras 2
+        return True
     if registered is not None or ">" in kind:
         return False
-    return table.is_layer(kind) or kind in {*_FUNCTIONAL, "Sequential"} or is_own_layer(kind, config)
+    return table.is_layer(kind) or kind in {*_FUNCTIONAL, "Sequential"}
 
 
 def _from_library(module: Json) -> bool:
