@@ -40,11 +40,18 @@ class Watch:
         return self.process.wait()
 
 
+def interruptible() -> None:
+    """Heed interrupts: a background job of a shell has them switched off."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def watching(*arguments: str) -> Iterator[Watch]:
     """``check --watch`` on the working directory, killed if all this takes absurdly long."""
     command = [sys.executable, "-u", "-m", "modelint", "check", "--watch", "--output-format", "concise", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=interruptible
+    )
     killer = threading.Timer(120, process.kill)
     killer.start()
     try:
