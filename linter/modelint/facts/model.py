@@ -41,7 +41,7 @@ Shape = tuple[int | str | None, ...]
 
 
 class KerasVersion(enum.Enum):
-    """Ranges of Keras versions that resolve the run mode alike (``docs/semantics`` has the measurements).
+    """Ranges of Keras versions that resolve the run mode alike (``docs/keras-versions.md`` says how).
 
     The value is the range as it is shown to a user.
     """
