@@ -230,6 +230,7 @@ def test_the_command_line_page_has_every_option_of_every_command(site: Site) -> 
         for name in (*option.opts, *option.secondary_opts):
             assert name in words.replace(",", " ").split(), f"{command} {name}"
         assert help_text in words, f"{command} {option.opts}"
+        assert "-h, --help" in words
     assert {title for title in page.sections if title} == {f"modelint {name}" for name in cli.commands}
 
 

@@ -27,7 +27,7 @@ error.
 
 def page() -> str:
     """The page in Markdown."""
-    context = click.Context(cli, info_name="modelint")
+    context = click.Context(cli, info_name="modelint", **cli.context_settings)
     commands = (cli.commands[name] for name in sorted(cli.commands))
     return "\n".join([_OPENING, *("\n".join(_section(each, context)) for each in commands if not each.hidden)])
 

@@ -69,7 +69,7 @@ def _parts_of(example: Example) -> Iterator[str]:
     if example.fix:
         yield "The fix:"
         yield f"```diff\n{example.fix}\n```"
-    where = f"It stands in `{example.path}`, beside code that looks like it and is not reported"
+    where = f"It is taken from `{example.path}`, where nothing is reported but what is underlined"
     if len(example.versions) == len(KerasVersion):
         yield f"{where}. It is reported for every version of Keras."
     else:

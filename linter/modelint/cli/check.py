@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 @click.option("--quiet", "-q", is_flag=True, help="Print findings only, no summary and no progress.")
 @click.option("--verbose", "-v", is_flag=True, help="Say on stderr what is examined and how it is understood.")
 def check(paths: tuple[str, ...], **options: Any) -> int:
-    """Examine Python files and notebooks, or all below directories (the current one if none is given).
+    """Examine Python files, notebooks and saved models, or all below directories (the current one if none is given).
 
     A path of - is stdin.
 
