@@ -219,3 +219,18 @@ def test_a_name_that_is_not_unicode_is_found(project: Project) -> None:
 def test_paths_that_do_not_exist_are_told_apart(project: Project) -> None:
     project.write("a.py")
     assert discovered("a.py", "b.py", "c/").missing == ("b.py", "c")
+
+
+@pytest.mark.parametrize("name", ["saved_model.pb", "keras_metadata.pb", "fingerprint.pb"])
+def test_a_file_of_a_saved_model_stands_for_its_directory(project: Project, name: str) -> None:
+    for each in ("saved_model.pb", "keras_metadata.pb", "fingerprint.pb"):
+        project.write(f"served/{each}")
+    project.write("elsewhere/fingerprint.pb")
+    found = discovered(f"served/{name}", "served", "elsewhere/fingerprint.pb")
+    assert found.models == ("elsewhere/fingerprint.pb", "served")
+
+
+def test_force_exclude_leaves_out_a_saved_model_of_which_a_file_is_named(project: Project) -> None:
+    project.write("served/saved_model.pb")
+    found = discovered("served/saved_model.pb", force_exclude=True, exclude=("served/",))
+    assert (found.models, found.excluded) == ((), ("served/saved_model.pb",))

@@ -1,8 +1,9 @@
-"""The hook for pre-commit, run by pre-commit itself on a scratch repository."""
+"""The hooks for pre-commit, run by pre-commit itself on a scratch repository."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,35 +40,158 @@ def hook_source(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> P
     return committed(target)
 
 
-def try_repo(hook_source: Path, project: Path, cache: Path) -> subprocess.CompletedProcess[str]:
-    """Run the hook on all files of a project."""
-    command = [sys.executable, "-m", "pre_commit", "try-repo", str(hook_source), "modelint", "--all-files", "--verbose"]
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pre-commit keeps the environment that all tests here use; installing it is what takes long."""
+    return tmp_path_factory.mktemp("cache")
+
+
+def pre_commit(project: Path, cache: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run pre-commit in a project."""
+    command = [sys.executable, "-m", "pre_commit", *arguments]
     environment = {**os.environ, "PRE_COMMIT_HOME": str(cache), "NO_COLOR": "1"}
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_the_hook_examines_what_is_committed_and_heeds_the_configuration(
-    hook_source: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    cache = tmp_path_factory.mktemp("cache")
-    project = tmp_path_factory.mktemp("project")
-    (project / "good.py").write_text("x = 1\n")
-    (project / "notes.txt").write_text("not (Python\n")
-    (project / "excluded.py").write_text("x = (\n")
-    (project / "modelint.toml").write_text('extend-exclude = ["excluded.py"]\n')
-    committed(project)
+HOOK = re.compile(r"^modelint.*\.\.\.\w*.*\n- hook id: (?P<id>.+)\n(?:(?!modelint.*\.\.\.).*\n?)*", re.MULTILINE)
+"""What pre-commit prints of one hook."""
 
-    passed = try_repo(hook_source, project, cache)
-    assert passed.returncode == 0, passed.stdout + passed.stderr
-    assert "All clear: 1 file examined" in passed.stdout
 
-    (project / "bad.py").write_text("x = (\n")
+class Adopter:
+    """A project that uses the hooks; ``staged`` runs them as a commit does, on what is staged."""
+
+    def __init__(self, directory: Path, hook_source: Path, cache: Path) -> None:
+        self.path = directory
+        self.cache = cache
+        revision = git(hook_source, "rev-parse", "HEAD").strip()
+        self.write(
+            ".pre-commit-config.yaml",
+            f"""
+repos:
+  - repo: {hook_source}
+    rev: {revision}
+    hooks:
+      - id: modelint
+      - id: modelint-models
+""",
+        )
+        committed(directory)
+
+    def write(self, name: str, content: str | bytes) -> None:
+        """Write a file, with the directories above it."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def commit(self) -> None:
+        """Commit all there is, unchecked."""
+        git(self.path, "add", "-A")
+        git(self.path, "commit", "-q", "-m", "all")
+
+    def staged(self, *options: str) -> tuple[int, dict[str, str]]:
+        """The exit code, and what each hook says of what is staged, by its id."""
+        ran = pre_commit(self.path, self.cache, "run", "--verbose", *options)
+        said = {match["id"]: match[0] for match in HOOK.finditer(ran.stdout)}
+        assert said.keys() == {"modelint", "modelint-models"}, ran.stdout + ran.stderr
+        return ran.returncode, said
+
+
+@pytest.fixture
+def adopter(tmp_path: Path, hook_source: Path, cache: Path) -> Adopter:
+    return Adopter(tmp_path, hook_source, cache)
+
+
+HARMLESS = "x = 1\n"
+SEVERED = "x = (\n"
+HARD_WIRED = "keras_2_hard_wired.h5"
+
+
+def test_the_hook_examines_what_is_committed_and_heeds_the_configuration(adopter: Adopter) -> None:
+    adopter.write("good.py", HARMLESS)
+    adopter.write("notes.txt", "not (Python\n")
+    adopter.write("excluded.py", SEVERED)
+    adopter.write("modelint.toml", 'extend-exclude = ["excluded.py"]\n')
+    adopter.commit()
+    code, said = adopter.staged("--all-files")
+    assert code == 0, said
+    assert "All clear: 1 file examined" in said["modelint"]
+
+    adopter.write("bad.py", SEVERED)
     cell = '{"cell_type": "code", "source": ["y = ("]}'
-    (project / "bad.ipynb").write_text(f'{{"cells": [{cell}], "metadata": {{}}, "nbformat": 4, "nbformat_minor": 5}}')
-    git(project, "add", "bad.py", "bad.ipynb")
-    failed = try_repo(hook_source, project, cache)
-    assert failed.returncode == 1, failed.stdout + failed.stderr
-    assert "error[unreadable]" in failed.stdout
-    assert "--> bad.py:1:5" in failed.stdout
-    assert "--> bad.ipynb:cell 1:1:5" in failed.stdout
-    assert "exit code: 2" in failed.stdout
+    adopter.write("bad.ipynb", f'{{"cells": [{cell}], "metadata": {{}}, "nbformat": 4, "nbformat_minor": 5}}')
+    adopter.commit()
+    code, said = adopter.staged("--all-files")
+    assert code == 1, said
+    assert "error[unreadable]" in said["modelint"]
+    assert "--> bad.py:1:5" in said["modelint"]
+    assert "--> bad.ipynb:cell 1:1:5" in said["modelint"]
+    assert "exit code: 2" in said["modelint"]
+
+
+def test_a_commit_is_examined_as_it_is_staged(adopter: Adopter) -> None:
+    adopter.write("half.py", HARMLESS)
+    git(adopter.path, "add", "half.py")
+    adopter.write("half.py", SEVERED)
+    adopter.write("unstaged.py", SEVERED)
+    code, said = adopter.staged()
+    assert code == 0, said
+    assert "All clear: 1 file examined" in said["modelint"]
+    assert (adopter.path / "half.py").read_text() == SEVERED
+
+    git(adopter.path, "add", "half.py")
+    adopter.write("half.py", HARMLESS)
+    code, said = adopter.staged()
+    assert code == 1
+    assert "half.py:1:5" in said["modelint"]
+    assert (adopter.path / "half.py").read_text() == HARMLESS
+
+
+def test_a_renamed_file_is_examined_under_its_new_name_and_a_deleted_one_not(adopter: Adopter) -> None:
+    adopter.write("before.py", SEVERED)
+    adopter.write("deleted.py", SEVERED)
+    adopter.commit()
+    git(adopter.path, "rm", "-q", "deleted.py")
+    code, said = adopter.staged()
+    assert code == 0, said
+    assert "no files to check" in said["modelint"]
+
+    git(adopter.path, "mv", "before.py", "after.py")
+    code, said = adopter.staged()
+    assert code == 1
+    assert "after.py:1:5" in said["modelint"]
+    assert "before.py" not in said["modelint"]
+    assert "deleted.py" not in said["modelint"]
+
+
+def test_model_files_are_examined_by_a_hook_of_their_own(adopter: Adopter, repository: Path) -> None:
+    model = (repository / "fixtures" / "models" / HARD_WIRED).read_bytes()
+    adopter.write("models/net.h5", model)
+    adopter.write("excluded/net.h5", model)
+    adopter.write("modelint.toml", 'extend-exclude = ["excluded/"]\n')
+    git(adopter.path, "add", "-A")
+    code, said = adopter.staged()
+    assert code == 1
+    assert "no files to check" in said["modelint"]
+    assert "models/net.h5" in said["modelint-models"]
+    assert "excluded/net.h5:" not in said["modelint-models"]
+    assert "exit code: 1" in said["modelint-models"]
+
+
+def test_a_broken_model_file_fails_the_commit(adopter: Adopter, repository: Path) -> None:
+    model = (repository / "fixtures" / "models" / HARD_WIRED).read_bytes()
+    adopter.write("net.h5", model[:1000])
+    git(adopter.path, "add", "-A")
+    code, said = adopter.staged()
+    assert code == 1
+    assert "unreadable" in said["modelint-models"]
+    assert "exit code: 2" in said["modelint-models"]
+
+
+def test_a_saved_model_is_examined_when_one_of_its_files_is_staged(adopter: Adopter) -> None:
+    keras = pytest.importorskip("keras")
+    layers = [keras.Input((8,)), keras.layers.Dense(4), keras.layers.BatchNormalization(), keras.layers.Dense(2)]
+    keras.Sequential(layers).export(str(adopter.path / "served"), verbose=False)
+    git(adopter.path, "add", "-A")
+    code, said = adopter.staged()
+    assert code == 0, said
+    assert "All clear: 1 file examined" in said["modelint-models"]

@@ -1,9 +1,9 @@
 """From the paths of the command line to the files that are examined.
 
-Files that are named are always examined (unless ``force_exclude``). Directories are walked for ``*.py``, ``*.ipynb``
-and model files, in the order of their names, without what ``.gitignore`` or ``exclude`` leaves out and without virtual
-environments. Links to directories are not followed, so no loop is walked; a link to a file is examined once, under the
-first of its names.
+Files that are named are always examined (unless ``force_exclude``); one that is part of a SavedModel stands for its
+directory. Directories are walked for ``*.py``, ``*.ipynb`` and model files, in the order of their names, without what
+``.gitignore`` or ``exclude`` leaves out and without virtual environments. Links to directories are not followed, so no
+loop is walked; a link to a file is examined once, under the first of its names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import attrs
 from modelint.documents import Unreadable
 from modelint.workspace.lookup import Lookup
 from modelint.workspace.model_files import SUFFIXES as MODELS
-from modelint.workspace.model_files import is_model, is_saved_model
+from modelint.workspace.model_files import is_model, is_saved_model, whole_model
 from modelint.workspace.names import name_of, project_directories
 from modelint.workspace.patterns import Patterns
 
@@ -94,9 +94,10 @@ def discover(
     missing: list[str] = []
     scanned: list[str] = []
     named: set[str] = set()
-    for given in dict.fromkeys(os.path.abspath(path) for path in paths):
+    for written in dict.fromkeys(os.path.abspath(path) for path in paths):
+        left_out = force_exclude and exclusion.configured(written)
+        given = written if left_out else whole_model(written)
         name = name_of(given)
-        left_out = force_exclude and exclusion.configured(given)
         if name not in known and not left_out and is_model(given):
             named.add(name)
         elif os.path.isdir(given) and name not in known:

@@ -20,6 +20,9 @@ SUFFIXES: Final = (".keras", ".onnx", ".tflite", ".pt2", ".h5", ".hdf5", ".pb", 
 SAVED_MODEL: Final = ("saved_model.pb", "saved_model.pbtxt")
 """The files that make a directory a SavedModel."""
 
+SAVED_MODEL_MEMBERS: Final = (*SAVED_MODEL, "keras_metadata.pb", "fingerprint.pb")
+"""Files of a SavedModel that say nothing without the directory they are in."""
+
 MOST_MEMBERS: Final = 10_000
 SCRIPT_SUFFIXES: Final = (".py", ".pyi", ".pyw", ".ipynb")
 
@@ -83,6 +86,13 @@ def is_model(path: str) -> bool:
 def is_saved_model(directory: str) -> bool:
     """Whether a directory is a SavedModel."""
     return any(os.path.isfile(os.path.join(directory, name)) for name in SAVED_MODEL)
+
+
+def whole_model(path: str) -> str:
+    """The path that is to be examined where a file is named: of a SavedModel's own file, the directory it is in."""
+    directory, name = os.path.split(path)
+    belongs = name in SAVED_MODEL_MEMBERS and os.path.isfile(path) and is_saved_model(directory)
+    return directory if belongs else path
 
 
 def holds_model(path: str) -> bool:
