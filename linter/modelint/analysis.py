@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import libcst
 
 from modelint.documents import Script
-from modelint.facts import Program, Settings
+from modelint.facts import Declared, Program, Settings
 from modelint.frameworks.events import Event
 from modelint.frameworks.library import Frameworks
 from modelint.frameworks.lowering import lower
@@ -42,12 +42,12 @@ class Analysis:
     def __init__(self, sources: Sources, settings: Callable[[str], Settings]) -> None:
         self.sources = sources
         self.settings = settings
-        self.library = Frameworks()
         self.stop: Callable[[], None] | None = None
-        self._begin()
+        self._begin(Declared())
         sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION_LIMIT))
 
-    def _begin(self) -> None:
+    def _begin(self, declared: Declared) -> None:
+        self.library = Frameworks(declared)
         self.importer = Importer(self.sources, self.library)
         self.store = Store()
 
@@ -61,8 +61,8 @@ class Analysis:
         settings = self.settings(path)
         if not isinstance(script, Script):
             return Program(path, (), settings)
-        if len(self.importer.modules) > MOST_MODULES:
-            self._begin()
+        if len(self.importer.modules) > MOST_MODULES or settings.declared != self.library.declared:
+            self._begin(settings.declared)  # modules were executed by what was declared for the roots before
         steps = STEPS_PER_ROOT + STEPS_PER_LINE * script.text.count("\n")
         interpreter = Interpreter(self.library, self.importer, self.store, steps)
         interpreter.stop = self.stop

@@ -4,6 +4,7 @@ Takes nothing, gives the vocabulary. It knows neither syntax nor files.
 """
 
 from modelint.facts.calls import Because, Comparison, ForwardPass, HardWiredMode, LostMode, ModelCall, Purpose
+from modelint.facts.declared import Declared, DeclaredLayer
 from modelint.facts.model import (
     UNKNOWN,
     Constant,
@@ -40,6 +41,8 @@ __all__ = [
     "Because",
     "Comparison",
     "Constant",
+    "Declared",
+    "DeclaredLayer",
     "DroppedSamples",
     "Fact",
     "ForwardPass",

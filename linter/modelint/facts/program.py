@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from modelint.facts.calls import Comparison, ForwardPass, HardWiredMode, ModelCall, Purpose
+from modelint.facts.declared import Declared
 from modelint.facts.model import KerasVersion, Layer, LayerMade, Mode, Model, Passing
 from modelint.facts.randomness import RandomSource, Seeder, Seeding
 from modelint.facts.training import (
@@ -25,13 +26,15 @@ class Settings:
     """What configuration says that rules decide by.
 
     ``versions`` are the Keras versions in play, oldest first; ``versions_known`` says that the project
-    (or its configuration) named them, rather than that all supported ones are assumed.
+    (or its configuration) named them, rather than that all supported ones are assumed. ``declared`` is what is said
+    of code whose source is not read.
     """
 
     versions: tuple[KerasVersion, ...] = tuple(KerasVersion)
     versions_known: bool = False
     tiny_batch: int = 8
     pedantic: bool = False
+    declared: Declared = Declared()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -168,10 +168,15 @@ def possible_traits(kind: str, config: Mapping[str, Setting] = _NOTHING, version
     return _traits(kind, config, version, take_unknown=True)
 
 
+def is_opaque(kind: str) -> bool:
+    """Whether what a class is given decides what it does: a layer or cell to run, a function."""
+    entry = _entry(kind)
+    return "wraps" in entry or entry.get("opaque", False)
+
+
 def uncertain(kind: str, config: Mapping[str, Setting] = _NOTHING, version: KerasVersion | None = None) -> bool:
     """Whether ``traits`` may lack something: a setting that decides is not known, or the layer's content decides."""
-    entry = _entry(kind)
-    if "wraps" in entry or entry.get("opaque", False):
+    if is_opaque(kind):
         return True
     return traits(kind, config, version) != possible_traits(kind, config, version)
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from modelint.documents import Site
 from modelint.facts import UNKNOWN as UNKNOWN_SETTING
-from modelint.facts import KerasVersion, Passing, Setting, Traits
+from modelint.facts import DeclaredLayer, KerasVersion, Passing, Setting, Traits
+from modelint.frameworks import declared as declarations
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.events import LayerEvent, ResetEvent, StaticBatchEvent, TrainableEvent, record
 from modelint.frameworks.graph import GraphNode, Part, forward_pass, passing_of
@@ -44,24 +45,39 @@ def setting(value: Value, interpreter: Interpreter, depth: int = 3) -> Setting:
 
 
 class LayerObject(Object):
-    """A layer of the library, constructed. ``inner`` are the layers it wraps."""
+    """A layer of the library, or of a declared class, constructed. ``inner`` are the layers it wraps."""
 
-    __slots__ = ("arguments", "config", "inner", "kind", "name", "namespace", "site")
+    __slots__ = ("arguments", "config", "declared", "inner", "kind", "name", "site")
 
     def __init__(
-        self, kind: str, config: Mapping[str, Setting], site: Site, inner: tuple[Value, ...], namespace: str = "keras"
+        self,
+        kind: str,
+        config: Mapping[str, Setting],
+        site: Site,
+        inner: tuple[Value, ...],
+        declared: DeclaredLayer | None = None,
     ) -> None:
         super().__init__()
         self.kind = kind
         self.config = config
         self.site = site
         self.inner = inner
-        self.namespace = namespace
+        self.declared = declared
         name = config.get("name")
         self.name = name if isinstance(name, str) else None
 
     def __repr__(self) -> str:
         return f"LayerObject({self.kind})"
+
+    @property
+    def qualified(self) -> str:
+        """The canonical dotted name of its class."""
+        return self.declared.name if self.declared is not None else f"keras.layers.{self.kind}"
+
+    @property
+    def category(self) -> str:
+        """What its class is for; see ``keras_layers.category``."""
+        return declarations.category(self.declared) if self.declared is not None else table.category(self.kind)
 
     def attribute(self, interpreter: Interpreter, name: str) -> Value:
         match name:
@@ -92,9 +108,18 @@ class LayerObject(Object):
 
 def traits_of(layer: LayerObject, version: KerasVersion) -> Traits:
     """What a layer does with its configuration. A required rate that is not known is taken for a real one."""
+    if layer.declared is not None:
+        return declarations.traits(layer.declared, layer.config, version)
     if table.category(layer.kind) in ("dropout", "noise"):
         return table.possible_traits(layer.kind, layer.config, version)
     return table.traits(layer.kind, layer.config, version)
+
+
+def default_training_of(layer: LayerObject, version: KerasVersion) -> Passing:
+    """The default of the ``training`` parameter of a layer's call; ABSENT if it has none."""
+    if layer.declared is not None:
+        return declarations.default_training(layer.declared, version)
+    return table.default_training(layer.kind, version)
 
 
 class Variables(Value):
@@ -140,6 +165,20 @@ def make_layer(interpreter: Interpreter, kind: str, arguments: Arguments) -> Lay
             v for v in (cells.iterate(interpreter) or () if cells is not None else ()) if is_layer_like(v)
         )
     layer = LayerObject(kind, config, arguments.site, inner)
+    _note_made(interpreter, layer, arguments)
+    return layer
+
+
+def make_declared(interpreter: Interpreter, declared: DeclaredLayer, arguments: Arguments) -> LayerObject:
+    """Construct a layer of a declared class."""
+    named = arguments.named(declarations.parameters(declared))
+    given = {name: setting(value, interpreter) for name, value in named.items()}
+    layer = LayerObject(declared.kind, declarations.settings(declared, given), arguments.site, (), declared)
+    _note_made(interpreter, layer, arguments)
+    return layer
+
+
+def _note_made(interpreter: Interpreter, layer: LayerObject, arguments: Arguments) -> None:
     in_forward = forward_pass(interpreter) is not None
     record(
         interpreter,
@@ -153,7 +192,6 @@ def make_layer(interpreter: Interpreter, kind: str, arguments: Arguments) -> Lay
         ),
     )
     _note_static_batch(interpreter, layer, arguments)
-    return layer
 
 
 def is_layer_like(value: Value) -> bool:
@@ -175,7 +213,8 @@ def _note_static_batch(interpreter: Interpreter, layer: LayerObject, arguments: 
 
 def call_layer(interpreter: Interpreter, layer: LayerObject, arguments: Arguments, bypass: bool = False) -> Value:
     """Run a library layer, connect it to a graph, or record it in the forward pass under way."""
-    parameters = table.call_parameters(layer.kind)
+    declared = layer.declared
+    parameters = table.call_parameters(layer.kind) if declared is None else declarations.call_parameters(declared)
     index = parameters.index("training") if "training" in parameters else None
     passing = passing_of(arguments.get(index, "training"))
     if passing is Passing.ABSENT and arguments.extra:

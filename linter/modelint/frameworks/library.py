@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import libcst
 
-from modelint.facts import Passing
+from modelint.facts import Declared, Passing
 from modelint.frameworks import datasets, guards
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.applications import contents
+from modelint.frameworks.declared_names import declared_handlers
 from modelint.frameworks.events import MeanEvent, ModeEvent, SeedEvent, record
 from modelint.frameworks.graph import GraphNode, Part, forward_pass
 from modelint.frameworks.layers import LayerObject, Variables, call_layer, input_tensor, make_layer, note_trainable
@@ -369,7 +370,11 @@ def _load_split(interpreter: Interpreter, arguments: Arguments) -> Value:
 
 
 class Frameworks:
-    """Implements ``modelint.program.library.Library``."""
+    """Implements ``modelint.program.library.Library``. ``declared`` is what is known beside the library's own names."""
+
+    def __init__(self, declared: Declared) -> None:
+        self.declared = declared
+        self._own = {name: Named(name, handler) for name, handler in declared_handlers(declared)}
 
     def knows(self, package: str) -> bool:
         return package in PACKAGES
@@ -379,6 +384,10 @@ class Frameworks:
             return NONE
         if dotted == "random.seed":
             return Named(dotted, _seed(dotted))
+        if self._own:
+            own = self._own.get(canonical(dotted))
+            if own is not None:
+                return own
         return _named(dotted)
 
     def unknown_call(self, interpreter: Interpreter, callee: Value, arguments: Arguments) -> Value:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from modelint.facts import UNKNOWN as UNKNOWN_SETTING
 from modelint.facts import Governor, KerasVersion, LayerMade, RandomSource, Seeding, Setting
+from modelint.frameworks import declared as declarations
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.events import DrawEvent, Event, LayerEvent, SeedEvent
 from modelint.frameworks.guards import gates_by_mode
@@ -36,6 +37,19 @@ _GENERATIVE = (
 )
 
 
+def _seed_of(event: LayerEvent) -> Setting:
+    """What seeds a layer's draws, as it is passed; not known of a declared class that may take it in other ways."""
+    layer, declared = event.layer, event.layer.declared
+    parameter = table.seed_parameter(layer.kind) if declared is None else declarations.seed_parameter(declared)
+    if parameter is not None and parameter in layer.config:
+        return layer.config[parameter]
+    if declared is not None and declared.like is None:
+        named = parameter is None and any("seed" in name or "rng" in name for name in layer.config)
+        if named or len(event.positional) > 1:
+            return UNKNOWN_SETTING
+    return None
+
+
 class RandomFacts:
     """Judges the draws of one program."""
 
@@ -56,7 +70,7 @@ class RandomFacts:
             named, positional = event.named, event.positional
             yield LayerMade(
                 layer.kind,
-                f"keras.layers.{layer.kind}",
+                layer.qualified,
                 traits_of(layer, self.versions[-1]),
                 event.site,
                 positional,
@@ -78,23 +92,27 @@ class RandomFacts:
         for event in self.layers:
             layer = event.layer
             traits = traits_of(layer, self.versions[-1])
-            category = table.category(layer.kind)
             if not traits.stochastic_in_training:
                 continue
-            parameter = table.seed_parameter(layer.kind)
-            seed: Setting = layer.config.get(parameter) if parameter is not None else None
+            seed = _seed_of(event)
             ungoverned = tuple(v for v in self.versions if not self._layer_governed(event.order, v))
             yield RandomSource(
                 place=event.site,
-                kind=_LAYER_KINDS.get(category, "dropout"),
-                what=f"keras.layers.{layer.kind}",
+                kind=_LAYER_KINDS.get(layer.category, "dropout"),
+                what=layer.qualified,
                 seed=seed,
-                seeded_by=self._governor(seed, ungoverned, event.order),
+                seeded_by=self._layer_governor(event, seed, ungoverned),
                 rate=layer.config.get("rate", layer.config.get("dropout", layer.config.get("stddev", UNKNOWN_SETTING))),
                 in_forward=event.in_forward,
                 identity=layer.identity,
                 ungoverned_in=ungoverned,
             )
+
+    def _layer_governor(self, event: LayerEvent, seed: Setting, ungoverned: tuple[KerasVersion, ...]) -> Governor:
+        declared = event.layer.declared
+        if declared is not None and declared.like is None and seed is None and self.seeds:
+            return Governor.UNKNOWN  # it may draw by whatever is seeded
+        return self._governor(seed, ungoverned, event.order)
 
     def _draw_sources(self) -> Iterator[RandomSource]:
         for event in self.draws:

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from modelint.documents import Site
 from modelint.facts import KerasVersion, Layer, Mode, Model, Passing, Port, Traits
-from modelint.frameworks import keras_layers as table
 from modelint.frameworks.events import TrainableEvent
 from modelint.frameworks.graph import Part
 from modelint.frameworks.keras_modes import CallNode, Entry, Style, Training, Unresolved, resolve
-from modelint.frameworks.layers import LayerObject, traits_of
+from modelint.frameworks.layers import LayerObject, default_training_of, traits_of
 from modelint.frameworks.models import Functional, ModelObject
 from modelint.frameworks.structure import Operation, accepts_keywords, structure_of
 from modelint.frameworks.wiring import wired
@@ -139,7 +138,7 @@ class Trees:
             traits = replace(traits, mode_sensitive=False, writes_state_in_training=False)
         return Layer(
             value.kind,
-            f"keras.layers.{value.kind}",
+            value.qualified,
             traits,
             value.config,
             value.site,
@@ -228,7 +227,7 @@ class Trees:
         part = tree.part
         default, parameter = tree.default, tree.parameter == "training"
         if isinstance(tree.value, LayerObject) and not tree.children:
-            default = table.default_training(tree.value.kind, version)
+            default = default_training_of(tree.value, version)
             parameter = default is not Passing.ABSENT
         passing = part.passing if part is not None else Passing.ABSENT
         if not parameter and isinstance(tree.value, LayerObject):

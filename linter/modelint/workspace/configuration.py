@@ -13,10 +13,11 @@ from typing import Any
 import attrs
 from packaging.specifiers import SpecifierSet
 
+from modelint.facts import Declared, DeclaredLayer
 from modelint.finding import Severity
 from modelint.render import FORMATS
 from modelint.selection import ALL, Catalogue
-from modelint.workspace import toml
+from modelint.workspace import declarations, toml
 from modelint.workspace.patterns import Patterns
 
 TINY_BATCH = 8
@@ -73,6 +74,15 @@ class Written:
     output_format: str | None = toml.key(toml.one_of(*FORMATS))
     tiny_batch: int | None = toml.key(toml.positive)
     frameworks: Frameworks | None = toml.key(_frameworks)
+    layers: tuple[DeclaredLayer, ...] | None = toml.key(declarations.layers)
+    calls_eval: tuple[str, ...] | None = toml.key(declarations.names)
+    calls_train: tuple[str, ...] | None = toml.key(declarations.names)
+    wrappers: tuple[str, ...] | None = toml.key(declarations.names)
+
+    @property
+    def declared(self) -> Declared:
+        """What it says of code whose source is not read."""
+        return Declared(self.layers or (), self.calls_eval or (), self.calls_train or (), self.wrappers or ())
 
 
 _TAKEN_AS_WRITTEN = (
@@ -110,6 +120,7 @@ class Configuration:
     output_format: str = "full"
     tiny_batch: int = TINY_BATCH
     frameworks: Frameworks = Frameworks()
+    declared: Declared = Declared()
 
     def extended(self, written: Written, directory: str) -> Configuration:
         """This configuration with what a file in ``directory`` says put over it."""
@@ -127,6 +138,7 @@ class Configuration:
             severities=(*self.severities, written.severity or {}),
             exclude=exclude,
             per_file_ignores=(*self.per_file_ignores, *ignores),
+            declared=self.declared.extended(written.declared),
             **changes,
         )
 

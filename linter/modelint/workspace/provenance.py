@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import attrs
 
 from modelint.finding import Severity
+from modelint.workspace import declarations
 from modelint.workspace.configuration import Configuration, Frameworks, Written
 from modelint.workspace.lookup import Lookup, Overrides
 
@@ -75,7 +76,9 @@ def _sources(name: str, written: tuple[tuple[str, Written], ...], overrides: Ove
     spoken = (COMMAND_LINE,) if getattr(overrides, name, None) not in (None, (), {}) else ()
     files = tuple(file for file, said in written if getattr(said, name) is not None)
     match name:
-        case "severity" | "per_file_ignores":  # every file adds to it
+        case (
+            "severity" | "per_file_ignores" | "layers" | "calls_eval" | "calls_train" | "wrappers"
+        ):  # every file adds to it
             return (*files, *spoken) or (DEFAULT,)
         case "exclude":
             replacing = written.index(next(one for one in written if one[0] == files[-1])) if files else 0
@@ -100,6 +103,10 @@ def _value(name: str, configuration: Configuration) -> object:
             return [line for patterns in configuration.exclude for line in patterns.lines]
         case "per_file_ignores":
             return {patterns.lines[0]: list(names) for patterns, names in configuration.per_file_ignores}
+        case "layers":
+            return {layer.name: declarations.written(layer) for layer in configuration.declared.layers}
+        case "calls_eval" | "calls_train" | "wrappers":
+            return list(getattr(configuration.declared, name))
         case _:
             return _plain(getattr(configuration, name))
 

@@ -167,7 +167,13 @@ class Run:
         """What configuration and project say for the program whose root is this file."""
         configuration = self.lookup.for_file(name)
         versions = self.versions(name, configuration)
-        return Settings(versions.versions, versions.known, configuration.tiny_batch, configuration.pedantic)
+        return Settings(
+            versions.versions,
+            versions.known,
+            configuration.tiny_batch,
+            configuration.pedantic,
+            configuration.declared,
+        )
 
     def versions(self, name: str, configuration: Configuration) -> InPlay:
         """The Keras versions in play for a file."""

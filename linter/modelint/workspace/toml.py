@@ -173,6 +173,13 @@ def table_of(reader: Callable[[object], Value]) -> Callable[[object], Mapping[st
     return entries
 
 
+def tables(value: object) -> tuple[Mapping[str, object], ...]:
+    """A list of tables, unread."""
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise WrongValueError(f"must be a list of tables, not {_shown(value)}")
+    return tuple(value)
+
+
 def dotted(keys: Iterable[str]) -> str:
     """Keys as TOML writes them, quoted where they must be."""
     return ".".join(k if k.replace("-", "").replace("_", "").isalnum() and k.isascii() else f'"{k}"' for k in keys)

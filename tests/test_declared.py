@@ -1,0 +1,199 @@
+"""In-house layers, functions and wrappers that configuration declares: the same program with and without the table."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from conftest import Project
+
+TRAINING = """import tensorflow as tf
+import keras
+from acme import nn
+
+model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(8), nn.Drop(0.5), keras.layers.Dense(2)])
+optimizer = keras.optimizers.Adam()
+loss = keras.losses.MeanSquaredError()
+keras.utils.set_random_seed(1)
+
+
+def train_step(x, y):
+    with tf.GradientTape() as tape:
+        value = loss(y, model(x))
+    gradients = tape.gradient(value, model.trainable_variables)
+    optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+"""
+
+FITTED = """import keras
+import acme.nn
+
+model = keras.Sequential([keras.Input((8,)), acme.nn.Drop({argument}), keras.layers.Dense(2)])
+model.compile("sgd", "mse")
+{seeding}
+model.fit(x, y)
+"""
+
+WIRED = """import keras
+from acme.nn import Drop as Off
+
+inputs = keras.Input((8,))
+model = keras.Model(inputs, Off(0.5)(inputs, training=True))
+model.predict(x)
+"""
+
+DRAWS = "mode-sensitive = true\nstochastic-in-training = true\n"
+LIKE = 'like = "keras.layers.Dropout"\n'
+
+
+def declare(project: Project, body: str, name: str = "acme.nn.Drop", before: str = "") -> None:
+    project.write(
+        "modelint.toml", f'{before}\n[[layers]]\nname = "{name}"\n{body}\n[frameworks]\nkeras = ">=3.10,<3.16"\n'
+    )
+
+
+def found(project: Project, rule: str) -> list[str]:
+    """Where a rule finds something, and what it says."""
+    lines = project.concise("--select", rule, "--pedantic", ".")
+    assert all(rule in line for line in lines), lines
+    return lines
+
+
+@pytest.mark.parametrize("body", [DRAWS, "stochastic-in-training = true", LIKE], ids=["stated", "implied", "like"])
+def test_a_training_step_that_switches_a_declared_layer_off_is_found(project: Project, body: str) -> None:
+    project.write("train.py", TRAINING)
+    assert found(project, "inference-mode-in-training") == []
+    declare(project, body)
+    (line,) = found(project, "inference-mode-in-training")
+    assert line.startswith("train.py:13:")
+    assert "runs Drop in inference mode" in line
+
+
+def test_a_declared_layer_that_does_the_same_in_both_modes_is_harmless(project: Project) -> None:
+    project.write("train.py", TRAINING)
+    declare(project, "")
+    assert found(project, "inference-mode-in-training") == []
+
+
+def test_a_setting_that_switches_a_layer_off_counts_where_it_is_like_one_of_keras(project: Project) -> None:
+    project.write("train.py", TRAINING.replace("Drop(0.5)", "Drop(0.0)"))
+    declare(project, LIKE)
+    assert found(project, "inference-mode-in-training") == []
+    declare(project, LIKE + "mode-sensitive = true")
+    assert len(found(project, "inference-mode-in-training")) == 1
+
+
+@pytest.mark.parametrize("body", [DRAWS, LIKE], ids=["stated", "like"])
+def test_a_declared_layer_that_nothing_seeds_is_found(project: Project, body: str) -> None:
+    project.write("fit.py", FITTED.format(argument="0.5", seeding=""))
+    assert found(project, "unseeded-dropout") == []
+    declare(project, body)
+    (line,) = found(project, "unseeded-dropout")
+    assert line.startswith("fit.py:4:")
+    assert "training masks of Drop" in line
+
+
+@pytest.mark.parametrize(
+    ("argument", "body"),
+    [
+        ("0.5, seed=3", LIKE),
+        ("0.5, None, 3", LIKE),
+        ("0.5, key=3", DRAWS + 'seed-parameter = "key"'),
+        ("0.5, rng=generator", DRAWS),
+        ("0.5, 3", DRAWS),
+    ],
+)
+def test_a_declared_layer_with_a_seed_is_seeded(project: Project, argument: str, body: str) -> None:
+    project.write("fit.py", FITTED.format(argument=argument, seeding=""))
+    declare(project, body)
+    assert found(project, "unseeded-dropout") == []
+
+
+def test_what_a_declared_layer_draws_by_is_not_known_where_something_is_seeded(project: Project) -> None:
+    project.write("fit.py", FITTED.format(argument="0.5", seeding="import numpy as np; np.random.seed(1)"))
+    declare(project, DRAWS)
+    assert found(project, "unseeded-dropout") == []
+
+
+def test_a_declared_layer_that_is_hard_wired_is_found(project: Project) -> None:
+    project.write("model.py", WIRED)
+    assert found(project, "hard-wired-training") == []
+    declare(project, DRAWS)
+    (line,) = found(project, "hard-wired-training")
+    assert "this Drop is hard-wired to train mode" in line
+
+
+def test_the_default_of_the_mode_may_be_declared(project: Project) -> None:
+    project.write("train.py", TRAINING)
+    declare(project, DRAWS + 'default-training = "true"')
+    assert found(project, "inference-mode-in-training") == []
+
+
+def test_a_layer_whose_source_is_there_is_read_from_source(project: Project) -> None:
+    project.write("train.py", TRAINING)
+    project.write("acme/__init__.py")
+    project.write(
+        "acme/nn.py",
+        "import keras\n\n\nclass Drop(keras.layers.Layer):\n"
+        "    def __init__(self, rate):\n        super().__init__()\n\n"
+        "    def call(self, x):\n        return x\n",
+    )
+    declare(project, DRAWS)
+    assert found(project, "inference-mode-in-training") == []
+
+
+def test_each_root_is_judged_by_its_own_declarations(project: Project) -> None:
+    project.write("a/train.py", TRAINING)
+    project.write("b/train.py", TRAINING)
+    project.write("a/modelint.toml", f'[[layers]]\nname = "acme.nn.Drop"\n{DRAWS}')
+    assert [line.partition(":")[0] for line in found(project, "inference-mode-in-training")] == ["a/train.py"]
+
+
+def test_what_an_extended_file_declares_is_added_to(project: Project) -> None:
+    project.write("train.py", TRAINING)
+    project.write("company.toml", "")
+    project.write("company/modelint.toml", f'[[layers]]\nname = "acme.nn.Drop"\n{DRAWS}')
+    project.write("modelint.toml", 'extend = "company/modelint.toml"\n[[layers]]\nname = "acme.nn.Other"\n')
+    assert len(found(project, "inference-mode-in-training")) == 1
+    shown = json.loads(project.run("config", "--output-format", "json", "train.py").out)["settings"]["layers"]
+    assert shown["value"] == {
+        "acme.nn.Drop": {"mode-sensitive": True, "stochastic-in-training": True},
+        "acme.nn.Other": {},
+    }
+    assert shown["sources"] == ["company/modelint.toml", "modelint.toml"]
+
+
+def test_every_mistake_in_a_declaration_is_told(project: Project) -> None:
+    project.write("a.py", "x = 1\n")
+    project.write(
+        "modelint.toml",
+        """
+        calls-eval = ["predict"]
+        [[layers]]
+        name = "acme.nn.Drop"
+        mode-sensitiv = true
+        like = "keras.layers.Droput"
+        default-training = "maybe"
+        [[layers]]
+        stochastic-in-training = true
+        [[layers]]
+        name = "tf_keras.layers.Dropout"
+        [[layers]]
+        name = "acme.Time"
+        like = "keras.layers.TimeDistributed"
+        stochastic-at-inference = 1
+        """,
+    )
+    ran = project.run("check", "a.py")
+    assert ran.code == 2
+    for sentence in (
+        "layers.\"acme.nn.Drop\".mode-sensitiv: there is no such key; did you mean 'mode-sensitive'?",
+        "layers.\"acme.nn.Drop\".like: keras.layers.Droput is no layer of Keras; did you mean 'keras.layers.Dropout'?",
+        'layers."acme.nn.Drop".default-training: must be none, true or false',
+        'layers.2: needs a name, such as name = "acme.nn.Drop"',
+        "tf_keras.layers.Dropout is a layer of Keras; what it does is known",
+        "depends on what it is given",
+        "must be true or false, not 1",
+        "calls-eval: must be a dotted name",
+    ):
+        assert sentence in ran.err, ran.err
