@@ -197,3 +197,116 @@ def test_every_mistake_in_a_declaration_is_told(project: Project) -> None:
         "calls-eval: must be a dotted name",
     ):
         assert sentence in ran.err, ran.err
+
+
+EVALUATED = """import keras
+import numpy as np
+from acme import run
+
+model = keras.Sequential([keras.Input((8,)), keras.layers.Dropout(0.5), keras.layers.Dense(2)])
+
+
+def evaluate(x, y):
+    scores = run(model, x)
+    accuracy = keras.metrics.SparseCategoricalAccuracy()
+    accuracy.update_state(y, scores)
+    return accuracy.result()
+"""
+
+STEPPED = """import tensorflow as tf
+import keras
+from acme import run
+
+model = keras.Sequential([keras.Input((8,)), keras.layers.Dropout(0.5), keras.layers.Dense(2)])
+optimizer = keras.optimizers.Adam()
+
+
+def train_step(x, y):
+    with tf.GradientTape() as tape:
+        value = tf.reduce_mean((y - run(x, net=model)) ** 2)
+    gradients = tape.gradient(value, model.trainable_variables)
+    optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+"""
+
+
+def test_a_function_that_runs_a_model_in_train_mode_gives_no_predictions(project: Project) -> None:
+    project.write("evaluate.py", EVALUATED)
+    assert found(project, "train-mode-at-inference") == []
+    project.write("modelint.toml", 'calls-train = ["acme.run"]')
+    (line,) = found(project, "train-mode-at-inference")
+    assert line.startswith("evaluate.py:9:14:")
+    assert "runs Dropout in train mode (acme.run does)" in line
+    assert "run it in inference mode instead" in line
+    project.write("modelint.toml", 'calls-eval = ["acme.run"]')
+    assert found(project, "train-mode-at-inference") == []
+
+
+def test_a_function_that_runs_a_model_in_inference_mode_trains_without_dropout(project: Project) -> None:
+    project.write("train.py", STEPPED)
+    assert found(project, "inference-mode-in-training") == []
+    project.write("modelint.toml", 'calls-eval = ["acme.run"]')
+    (line,) = found(project, "inference-mode-in-training")
+    assert "runs Dropout in inference mode (acme.run does); run it in train mode instead" in line
+    project.write("modelint.toml", 'calls-train = ["acme.run"]')
+    assert found(project, "inference-mode-in-training") == []
+
+
+@pytest.mark.parametrize("wrapping", ["model = nn.wrap(model)", "model = nn.wrap(inner=model, steps=3)"])
+def test_what_a_wrapper_gives_is_taken_for_the_model(project: Project, wrapping: str) -> None:
+    program = TRAINING.replace("nn.Drop(0.5)", "keras.layers.Dropout(0.5)")
+    project.write("train.py", program.replace("optimizer =", f"{wrapping}\noptimizer =", 1))
+    assert found(project, "inference-mode-in-training") == []
+    project.write("modelint.toml", 'wrappers = ["acme.nn.wrap"]')
+    (line,) = found(project, "inference-mode-in-training")
+    assert "runs Dropout in inference mode" in line
+
+
+def test_a_wrapper_of_several_models_is_none_of_them(project: Project) -> None:
+    program = TRAINING.replace("nn.Drop(0.5)", "keras.layers.Dropout(0.5)")
+    project.write(
+        "train.py", program.replace("optimizer =", "model = nn.wrap(model, keras.Sequential())\noptimizer =", 1)
+    )
+    project.write("modelint.toml", 'wrappers = ["acme.nn.wrap"]')
+    assert found(project, "inference-mode-in-training") == []
+
+
+def test_a_decorator_of_model_classes_may_be_a_wrapper(project: Project) -> None:
+    project.write(
+        "model.py",
+        """import keras
+from acme import nn
+
+
+@nn.wrap
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.drop = keras.layers.Dropout(0.5)
+
+    def call(self, x, training=None):
+        return self.drop(x, training=training)
+
+
+net = Net()
+
+
+def evaluate(x, y):
+    hits = keras.metrics.SparseCategoricalAccuracy()
+    hits.update_state(y, net(x, training=True))
+    return hits.result()
+""",
+    )
+    project.write("modelint.toml", 'wrappers = ["acme.nn.wrap"]')
+    assert len(found(project, "train-mode-at-inference")) == 1
+
+
+def test_a_file_that_names_no_framework_but_a_declared_package_is_examined(project: Project) -> None:
+    project.write(
+        "off.py",
+        "from acme import nn, run\n\n"
+        "net = nn.Drop(0.5)\n\n\n"
+        "def evaluate(x, y):\n    assert (run(net, x).argmax(1) == y).all()\n    return run(net, x).argmax(1)\n",
+    )
+    declare(project, DRAWS, before='calls-train = ["acme.run"]')
+    ran = project.run("check", "--pedantic", "--select", "train-mode-at-inference", ".")
+    assert "runs Drop in train mode (acme.run does)" in ran.out, ran.out + ran.err

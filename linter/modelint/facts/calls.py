@@ -27,10 +27,11 @@ class Purpose(enum.Enum):
 class ModelCall:
     """A place where a script runs a model.
 
-    ``through`` is ``"__call__"``, ``"predict"``, ``"call"``, ...; ``modes`` gives, for each version in play,
-    the mode in which the model's mode-sensitive layers end up (``TRAIN`` if any does so unasked), and
-    ``affected`` the layers concerned. ``mode`` is the one mode they agree on, else ``UNKNOWN``. ``deliberate``
-    is why the use is taken for intended ("Monte-Carlo dropout", "comment says so"), or None.
+    ``through`` is ``"__call__"``, ``"predict"``, ``"call"``, ..., or ``"function acme.run"`` for a function that was
+    declared to run the model passed to it; ``modes`` gives, for each version in play, the mode in which the model's
+    mode-sensitive layers end up (``TRAIN`` if any does so unasked), and ``affected`` the layers concerned. ``mode`` is
+    the one mode they agree on, else ``UNKNOWN``. ``deliberate`` is why the use is taken for intended ("Monte-Carlo
+    dropout", "comment says so"), or None.
     ``any_call`` names the calls that are meant where none is written ("model(x)": what any such call of a saved model
     does); it is empty for a call of a program.
     ``because`` leads from the model's making over its sensitive layers to this call. ``training_position`` is where
@@ -55,6 +56,12 @@ class ModelCall:
     bypass: Located | None = None
     any_call: str = ""
     because: Because = ()
+
+    @property
+    def runner(self) -> str | None:
+        """The dotted name of the declared function that runs the model; None if the program does it itself."""
+        name = self.through.removeprefix("function ")
+        return name if name != self.through else None
 
     def with_argument(self, argument: str, safety: Safety) -> Fix | None:
         """The fix that adds an argument (``"training=False"``) to the call, where it is known how that is written."""

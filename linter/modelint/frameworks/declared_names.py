@@ -40,7 +40,7 @@ def _running(name: str, passing: Passing) -> Handler:
             return interpreter.library.unknown_call(interpreter, External(name), arguments)
         tensor = next(filter(None, (first_tensor(value, interpreter) for value in arguments.all())), UNKNOWN)
         given = Arguments((tensor,), {}, arguments.node, arguments.frame)
-        return call_model(interpreter, models[0], given, through=name, passing=passing)
+        return call_model(interpreter, models[0], given, through=f"function {name}", passing=passing)
 
     return run
 

@@ -27,9 +27,10 @@ MOST_IMPORTS = 2_000
 
 @attrs.define(eq=False)
 class Relevance:
-    """Remembers what it found of every file."""
+    """Remembers what it found of every file. ``packages`` count as frameworks: configuration says what they do."""
 
     sources: FileSources
+    packages: frozenset[str] = frozenset()
     _relevant: dict[str, bool] = attrs.field(factory=dict)
     _imported: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
 
@@ -55,7 +56,7 @@ class Relevance:
 
     def _names_a_framework(self, path: str) -> bool:
         code = self.sources.code(path)
-        return any(name in code for name in _FRAMEWORKS)
+        return any(name in code for name in (*_FRAMEWORKS, *map(str.encode, self.packages)))
 
     def _imports(self, path: str) -> tuple[str, ...]:
         """The first-party files that a file imports."""

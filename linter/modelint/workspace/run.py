@@ -210,7 +210,8 @@ class Run:
         found: list[Finding] = []
         readable: list[str] = []
         analysed = 0
-        relevance = Relevance(self.sources)
+        declared = (self.lookup.for_file(name).declared.packages for name in files)
+        relevance = Relevance(self.sources, frozenset().union(*declared))
         analysis: Analysis | None = None  # costly to import, and not needed by every run
         with _Memory() as memory:
             for done, name in enumerate(files):

@@ -113,7 +113,8 @@ class Session:
 
     def _prepared(self, name: str, stop: Callable[[], None]) -> Analysis | None:
         """What executes the file; None if there is nothing in it to execute."""
-        if not Relevance(self._run.sources)(name):
+        packages = self._run.lookup.for_file(name).declared.packages
+        if not Relevance(self._run.sources, packages)(name):
             return None
         self._examinations += 1
         if self._analysis is None or self._examinations % MOST_EXAMINATIONS == 0:

@@ -57,18 +57,30 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     if call.purpose is not Purpose.TRAINING or not in_inference or not call.affected or call.deliberate or lost_inside:
         return
     where = "" if call.mode is Mode.INFERENCE else f" in {version_ranges(in_inference)}"
-    said = " (training=False)" if call.training is Passing.FALSE else ""
     parameter = program.mode_argument(call.model)
     argument = f"{parameter}=True" if parameter else None
     addable = call.training is Passing.ABSENT and program.has_one_purpose(call)
     yield rule.at(
         call.place,
-        f"this training step runs {kinds(call.affected)} in inference mode{where}{said}; "
-        + (f"pass {argument}" if argument else f"give {call.model.kind}.call a training parameter and pass True"),
+        f"this training step runs {kinds(call.affected)} in inference mode{where}{_said(call)}; "
+        f"{_advice(call, argument)}",
         because=call.because,
         confidence=_confidence(call, program),
         fix=call.with_argument(argument, Safety.UNSAFE) if argument and addable else None,
     )
+
+
+def _said(call: ModelCall) -> str:
+    """Who says so, if somebody does."""
+    if call.runner is not None:
+        return f" ({call.runner} does)"
+    return " (training=False)" if call.training is Passing.FALSE else ""
+
+
+def _advice(call: ModelCall, argument: str | None) -> str:
+    if call.runner is not None:
+        return "run it in train mode instead"
+    return f"pass {argument}" if argument else f"give {call.model.kind}.call a training parameter and pass True"
 
 
 def _confidence(call: ModelCall, program: Program) -> Confidence:

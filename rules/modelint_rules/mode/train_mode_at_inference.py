@@ -64,6 +64,8 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
 
 
 def _cause(call: ModelCall) -> str:
+    if call.runner is not None:
+        return f" ({call.runner} does)"
     if call.training is Passing.TRUE:
         return " (training=True)"
     return f" because {call.mode_reason}" if call.mode_reason else ""
@@ -73,6 +75,8 @@ def _advice(call: ModelCall) -> str:
     if call.model.framework == "torch":
         functional = all(layer.kind.islower() for layer in call.affected)
         return "pass training=self.training to it" if functional else "call eval() before saving it"
+    if call.runner is not None:
+        return "run it in inference mode instead"
     return "pass training=False" if call.through == "__call__" else "leave the mode of its layers to the caller"
 
 
