@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fixture_reader import (
+from modelint.documents import Script
+from modelint.facts import KerasVersion
+from modelint.finding import Confidence, Finding, Place, Severity, Span
+from modelint.testing.fixtures import (
     FixtureError,
     FixtureSources,
     complaints,
@@ -16,9 +19,6 @@ from fixture_reader import (
     versions_of,
     without_marks,
 )
-from modelint.documents import Script
-from modelint.facts import KerasVersion
-from modelint.finding import Confidence, Finding, Place, Severity, Span
 
 RULE = "some-rule"
 

@@ -1,7 +1,7 @@
 """Holds every rule to its fixture, and its page to the form that all pages have.
 
 A rule's fixture has the rule's category and name: ``fixtures/mode/some_rule.py``, or a folder
-``fixtures/mode/some_rule`` of several files, or both. ``fixture_reader`` says how findings are underlined in it. What a
+``fixtures/mode/some_rule`` of several files, or both. ``modelint.testing.fixtures`` says how findings are underlined in it. What a
 fixture becomes when all fixes are applied stands beside it in ``some_rule.fixed.py``; run with ``MODELINT_BLESS=1`` to
 have those files written anew, and read the difference before committing it."""
 
@@ -20,7 +20,14 @@ from pathlib import Path
 import pytest
 
 import modelint_rules
-from fixture_reader import (
+from modelint.analysis import Analysis
+from modelint.documents import Script
+from modelint.engine import examine
+from modelint.facts import KerasVersion, Settings
+from modelint.finding import Confidence, Finding, Safety, Severity
+from modelint.fix import fix_text
+from modelint.rule import rules_of
+from modelint.testing.fixtures import (
     FIXED,
     Fixture,
     FixtureSources,
@@ -30,13 +37,6 @@ from fixture_reader import (
     settings_of,
     without_marks,
 )
-from modelint.analysis import Analysis
-from modelint.documents import Script
-from modelint.engine import examine
-from modelint.facts import KerasVersion, Settings
-from modelint.finding import Confidence, Finding, Safety, Severity
-from modelint.fix import fix_text
-from modelint.rule import rules_of
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 NOT_FIXTURES = {"models", "quickstart", "__pycache__"}

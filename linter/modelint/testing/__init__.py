@@ -1,0 +1,1 @@
+"""For rule packs: reading fixtures, and holding rules to them."""
