@@ -51,7 +51,7 @@ class Rule:
     """
 
     def __init__(self, module: str, *, severity: Severity, since: str) -> None:
-        self._module = module
+        self.module = module
         parts = module.split(".")
         self.name = parts[-1].replace("_", "-")
         self.category = parts[-2].replace("_", "-") if len(parts) > 1 else ""
@@ -97,12 +97,12 @@ class Rule:
     @property
     def documentation(self) -> str:
         """The rule's page in Markdown: its module's docstring."""
-        return inspect.cleandoc(sys.modules[self._module].__doc__ or "")
+        return inspect.cleandoc(sys.modules[self.module].__doc__ or "")
 
     @property
     def file(self) -> str | None:
         """The file of its module."""
-        return sys.modules[self._module].__file__
+        return sys.modules[self.module].__file__
 
     @property
     def summary(self) -> str:
@@ -117,18 +117,31 @@ def rules_of(package: ModuleType) -> Iterator[Rule]:
     """All rules in a package, by walking its modules, in the order of their names.
 
     Raises:
-        RuleError: a module fails to import.
+        RuleError: a module fails to import, or it is no package.
     """
-    for module in sorted(pkgutil.walk_packages(package.__path__, package.__name__ + "."), key=lambda m: m.name):
+    if not hasattr(package, "__path__"):
+        raise RuleError(f"{getattr(package, '__name__', package)!r} is no package, so it cannot hold rules")
+
+    def refuse(name: str) -> None:
+        raise RuleError(f"the rule package {name} cannot be imported: {_reason(sys.exception())}")
+
+    prefix = package.__name__ + "."
+    for module in sorted(pkgutil.walk_packages(package.__path__, prefix, refuse), key=lambda m: m.name):
         if module.ispkg:
             continue
         try:
             loaded = importlib.import_module(module.name)
-        except Exception as error:  # a third party's module may fail in any way
-            raise RuleError(f"the rule module {module.name} cannot be imported: {error}") from error
+        except (Exception, SystemExit) as error:  # a third party's module may fail in any way
+            raise RuleError(f"the rule module {module.name} cannot be imported: {_reason(error)}") from error
         rule = getattr(loaded, "rule", None)
         if isinstance(rule, Rule):
             yield rule
+
+
+def _reason(error: BaseException | None) -> str:
+    """An exception on one line."""
+    first = str(error).strip().split("\n", 1)[0]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def discover() -> tuple[Rule, ...]:
@@ -141,9 +154,11 @@ def discover() -> tuple[Rule, ...]:
     for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda e: (e.name, e.value)):
         try:
             package = entry.load()
-        except Exception as error:  # a third party's package may fail in any way
-            raise RuleError(f"the rule pack {entry.name!r} ({entry.value}) cannot be imported: {error}") from error
+        except (Exception, SystemExit) as error:  # a third party's package may fail in any way
+            reason = _reason(error)
+            raise RuleError(f"the rule pack {entry.name!r} ({entry.value}) cannot be imported: {reason}") from error
         for rule in rules_of(package):
-            if found.setdefault(rule.name, rule) is not rule:
-                raise RuleError(f"two rule packs define {rule.name!r}")
+            other = found.setdefault(rule.name, rule)
+            if other is not rule:
+                raise RuleError(f"{other.module} and {rule.module} both define the rule {rule.name!r}")
     return tuple(sorted(found.values(), key=lambda r: (r.category, r.name)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from modelint.finding import Severity
-from modelint.rule import Rule
+from modelint.rule import Rule, RuleError
 from modelint.spelling import did_you_mean
 from modelint.suppress import UNKNOWN, UNUSED
 
@@ -113,6 +113,19 @@ class Catalogue:
     """All names that findings go by."""
 
     rules: tuple[Rule, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse rules that could not be selected.
+
+        Raises:
+            RuleError: a rule has a name that stands for something else.
+        """
+        own = (*OWN_ENTRIES, *FAILURE_ENTRIES)
+        categories = {*(entry.category for entry in own), *(rule.category for rule in self.rules)}
+        taken = {ALL, *(entry.name for entry in own), *categories}
+        for rule in self.rules:
+            if rule.name in taken:
+                raise RuleError(f"{rule.module} defines the rule {rule.name!r}, a name that has another meaning")
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:

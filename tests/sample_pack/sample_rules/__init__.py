@@ -1,0 +1,1 @@
+"""Rules of a third party, for the tests of modelint."""

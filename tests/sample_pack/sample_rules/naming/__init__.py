@@ -1,0 +1,1 @@
+"""What names of layers must be."""

@@ -1,0 +1,1 @@
+"""How large models may be."""
