@@ -310,3 +310,51 @@ def test_a_file_that_names_no_framework_but_a_declared_package_is_examined(proje
     declare(project, DRAWS, before='calls-train = ["acme.run"]')
     ran = project.run("check", "--pedantic", "--select", "train-mode-at-inference", ".")
     assert "runs Drop in train mode (acme.run does)" in ran.out, ran.out + ran.err
+
+
+def test_a_declared_layer_that_is_random_in_inference_too_is_no_dropout(project: Project) -> None:
+    project.write("fit.py", FITTED.format(argument="0.5", seeding=""))
+    declare(project, "stochastic-in-training = true\nstochastic-at-inference = true")
+    assert found(project, "unseeded-dropout") == []
+
+
+@pytest.mark.parametrize("argument", ["4", "16"])
+def test_a_declared_normalisation_of_the_batch_is_judged_by_the_size_of_the_batches(
+    project: Project, argument: str
+) -> None:
+    program = FITTED.format(argument="", seeding="").replace("fit(x, y)", f"fit(x, y, batch_size={argument})")
+    project.write("fit.py", program)
+    assert found(project, "batchnorm-tiny-batch") == []
+    declare(project, "couples-batch-in-training = true\nwrites-state-in-training = true")
+    assert len(found(project, "batchnorm-tiny-batch")) == (argument == "4")
+
+
+def test_positional_arguments_of_a_class_of_another_package_are_not_those_of_keras(project: Project) -> None:
+    project.write("fit.py", FITTED.format(argument="-1, 0.99, 0.8", seeding="").replace("Drop", "BatchNormalization"))
+    declare(project, "couples-batch-in-training = true", name="acme.nn.BatchNormalization")
+    assert found(project, "batchnorm-eps-as-momentum") == []
+
+
+def test_seeds_of_a_class_of_another_package_may_mean_something_else(project: Project) -> None:
+    layers = "acme.nn.Dropout(0.5, seed=1), acme.nn.Dropout(0.5, seed=1)"
+    project.write("fit.py", FITTED.format(argument="", seeding="").replace("acme.nn.Drop()", layers))
+    declare(project, DRAWS, name="acme.nn.Dropout")
+    assert found(project, "reused-seed") == []
+
+
+def test_config_names_what_is_declared(project: Project) -> None:
+    declare(project, DRAWS, before='wrappers = ["acme.nn.wrap"]')
+    shown = project.run("config", ".").out
+    assert [line.split() for line in shown.splitlines() if "acme" in line] == [
+        ["layers", "acme.nn.Drop", "modelint.toml"],
+        ["wrappers", "acme.nn.wrap", "modelint.toml"],
+    ]
+
+
+def test_what_is_trained_by_a_wrapper_is_the_model_in_it(project: Project) -> None:
+    program = FITTED.format(argument="0.5", seeding="trainer = acme.Trainer(model, epochs=3)")
+    program = program.replace("acme.nn.Drop", "keras.layers.Dropout").replace("model.fit", "trainer.fit")
+    project.write("fit.py", program)
+    assert found(project, "unseeded-dropout") == []
+    project.write("modelint.toml", 'wrappers = ["acme.Trainer"]')
+    assert len(found(project, "unseeded-dropout")) == 1

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from modelint.facts import UNKNOWN as UNKNOWN_SETTING
-from modelint.facts import Governor, KerasVersion, LayerMade, RandomSource, Seeding, Setting
+from modelint.facts import Governor, KerasVersion, LayerMade, RandomSource, Seeding, Setting, Traits
 from modelint.frameworks import declared as declarations
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.events import DrawEvent, Event, LayerEvent, SeedEvent
 from modelint.frameworks.guards import gates_by_mode
 from modelint.frameworks.intent import is_test, says_so
-from modelint.frameworks.layers import setting, traits_of
+from modelint.frameworks.layers import LayerObject, setting, traits_of
 from modelint.frameworks.signatures import signature_of
 from modelint.frameworks.trees import Trees
 
@@ -35,6 +35,13 @@ _GENERATIVE = (
     "policy",
     "griffin",
 )
+
+
+def _kind_of(layer: LayerObject, traits: Traits) -> str:
+    """The kind of draw; one of a declared class that goes on in inference is no dropout."""
+    if layer.declared is not None and layer.declared.like is None and traits.stochastic_at_inference:
+        return "operation"
+    return _LAYER_KINDS.get(layer.category, "dropout")
 
 
 def _seed_of(event: LayerEvent) -> Setting:
@@ -98,7 +105,7 @@ class RandomFacts:
             ungoverned = tuple(v for v in self.versions if not self._layer_governed(event.order, v))
             yield RandomSource(
                 place=event.site,
-                kind=_LAYER_KINDS.get(layer.category, "dropout"),
+                kind=_kind_of(layer, traits),
                 what=layer.qualified,
                 seed=seed,
                 seeded_by=self._layer_governor(event, seed, ungoverned),

@@ -45,7 +45,7 @@ LARGEST_EPSILON = 0.1
 @rule.on(LayerMade)
 def check(layer: LayerMade, program: Program) -> Iterator[Finding]:
     """A BatchNorm with an implausible value passed by position."""
-    if layer.kind not in KINDS:
+    if layer.kind not in KINDS or not layer.qualified.startswith("keras.layers."):
         return
     wrong = next((found for found in map(_misplaced, range(3), layer.positional) if found is not None), None)
     if wrong is not None:

@@ -64,6 +64,8 @@ def _pairs(model: Model) -> Iterator[tuple[Layer, Layer, int]]:
     first: dict[tuple[str, int], Layer] = {}
     for layer in model.layers:
         seed = layer.config.get("seed")
+        if not layer.qualified.startswith("keras.layers."):
+            continue  # what a seed means is not known
         if not isinstance(seed, int) or isinstance(seed, bool) or not layer.traits.stochastic_in_training:
             continue
         if "Dropout" in layer.kind or layer.kind == "GaussianNoise":
