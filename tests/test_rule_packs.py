@@ -122,6 +122,56 @@ def test_a_pack_is_told_where_its_rules_and_fixtures_differ(tmp_path: Path, monk
     assert "the fixes in naming/unnamed_dropout.py: fixtures/naming/unnamed_dropout.py is fixed otherwise" in wrong
 
 
+CARELESS = '''"""a dropout is there. Or not.
+
+## References
+
+Somewhere.
+
+## Why
+"""
+
+from modelint import Edit, Fix, LayerMade, Rule, Safety, Severity, Span
+
+rule = Rule(__name__, severity=Severity.ERROR, since="now")
+
+
+@rule.on(LayerMade)
+def check(layer, program):
+    edit = Edit(Span(1, 1, 1, 1), "import os\\n")
+    yield rule.at(layer.place, "Found careless here.", fix=Fix("seed it", Safety.SAFE, (edit,)))
+'''
+
+
+def test_a_pack_is_told_what_is_wrong_with_pages_messages_and_fixes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken_pack(tmp_path, "careless_rules", CARELESS, rule="careless")
+    fixture = tmp_path / "fixtures" / "mode" / "careless.py"
+    fixture.parent.mkdir(parents=True)
+    fixture.write_text("import keras\n\nkeras.layers.Dropout(0.5)\n#^^^^^^^^^^^^^^^^^^^^^^^^ Found\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    pack = Pack(importlib.import_module("careless_rules"), tmp_path / "fixtures")
+    wrong = "\n".join(each for check in pack.checks() for each in check.complaints())
+    for complaint in (
+        "since is not a version such as 0.1",
+        "the page does not open with one sentence on one line",
+        "the page does not say, after the summary, why it matters",
+        "an unknown section 'Why'",
+        "no section 'How to fix it'",
+        "the section 'Why' is empty",
+        "the references lead nowhere",
+        "not divided by '; '",
+        "not in lower case",
+        "a full stop at the end",
+        "names its own rule",
+        "no reasons",
+        "fixed and yet offered again",
+        "the page of careless has no section on the safety of its fix",
+    ):
+        assert complaint in wrong, f"{complaint!r} is not in\n{wrong}"
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
