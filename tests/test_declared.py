@@ -156,10 +156,10 @@ def test_what_an_extended_file_declares_is_added_to(project: Project) -> None:
     project.write("modelint.toml", 'extend = "company/modelint.toml"\n[[layers]]\nname = "acme.nn.Other"\n')
     assert len(found(project, "inference-mode-in-training")) == 1
     shown = json.loads(project.run("config", "--output-format", "json", "train.py").out)["settings"]["layers"]
-    assert shown["value"] == {
-        "acme.nn.Drop": {"mode-sensitive": True, "stochastic-in-training": True},
-        "acme.nn.Other": {},
-    }
+    assert shown["value"] == [
+        {"name": "acme.nn.Drop", "mode-sensitive": True, "stochastic-in-training": True},
+        {"name": "acme.nn.Other"},
+    ]
     assert shown["sources"] == ["company/modelint.toml", "modelint.toml"]
 
 

@@ -14,18 +14,16 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import command_page
+import rule_pages
+from examples import example_of
+
+import modelint_rules
+from modelint.rule import rules_of
+from modelint.selection import Catalogue, Entry
+
 DOCS = Path(__file__).resolve().parents[1]
 ROOT = DOCS.parent
-sys.path.insert(0, str(ROOT / "tests"))  # the reader of fixtures
-
-import command_page  # noqa: E402
-import rule_pages  # noqa: E402
-from examples import example_of  # noqa: E402
-
-import modelint_rules  # noqa: E402
-from modelint.rule import rules_of  # noqa: E402
-from modelint.selection import Catalogue, Entry  # noqa: E402
-
 CONFIGURATION = "zensical.toml"
 NOT_PAGES = ("generator", CONFIGURATION)
 RULES_IN_MENU = f'["{rule_pages.INDEX}"]'

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fixture_reader import Fixture, FixtureSources, read_fixture, without_marks
 from modelint.analysis import Analysis
 from modelint.engine import examine
 from modelint.facts import KerasVersion, Settings
@@ -22,6 +21,7 @@ from modelint.fix import fix_text
 from modelint.render.full import described
 from modelint.render.terminal import Terminal
 from modelint.rule import Rule
+from modelint.testing.fixtures import Fixture, FixtureSources, read_fixture, without_marks
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 COLUMNS = 96

@@ -81,8 +81,8 @@ def _without_usual(setting: Setting) -> object:
     """The value of a setting; a word for what is never scanned, and of declared layers the names alone."""
     from modelint.workspace.patterns import default_exclude
 
-    if setting.key == "layers" and isinstance(setting.value, dict):
-        return list(setting.value)
+    if setting.key == "layers" and isinstance(setting.value, list):
+        return [layer["name"] for layer in setting.value]
     if setting.key != "exclude" or not isinstance(setting.value, list):
         return setting.value
     usual = default_exclude("").lines

@@ -118,7 +118,9 @@ def _layer(table: Mapping[str, object]) -> DeclaredLayer:
 
 def written(layer: DeclaredLayer) -> dict[str, object]:
     """What is said of a layer, as a configuration file says it."""
-    said: dict[str, object] = {"like": f"keras.layers.{layer.like}"} if layer.like else {}
+    said: dict[str, object] = {"name": layer.name}
+    if layer.like is not None:
+        said["like"] = f"keras.layers.{layer.like}"
     said |= {key.replace("_", "-"): value for key, value in layer.stated}
     if layer.default_training is not None:
         said["default-training"] = layer.default_training.value

@@ -104,7 +104,7 @@ def _value(name: str, configuration: Configuration) -> object:
         case "per_file_ignores":
             return {patterns.lines[0]: list(names) for patterns, names in configuration.per_file_ignores}
         case "layers":
-            return {layer.name: declarations.written(layer) for layer in configuration.declared.layers}
+            return [declarations.written(layer) for layer in configuration.declared.layers]
         case "calls_eval" | "calls_train" | "wrappers":
             return list(getattr(configuration.declared, name))
         case _:
