@@ -26,6 +26,10 @@ SILENCED_BY: Final[Mapping[str, frozenset[str]]] = {
 """General rules, and the more specific ones that take their place on the same expression."""
 
 
+Witness = Callable[[Finding, object, Program], None]
+"""Told of every finding as it is made, with the fact that it is about."""
+
+
 class Analysis(Protocol):
     """Whatever turns a root file into facts."""
 
@@ -52,7 +56,13 @@ def unexamined(path: str, what: str) -> Finding:
     return Finding(UNEXAMINED, Severity.NOTE, Confidence.HIGH, Place(path), f"not examined: {what}")
 
 
-def examine(path: str, document: Script | Unreadable, analysis: Analysis, rules: Sequence[Rule]) -> tuple[Finding, ...]:
+def examine(
+    path: str,
+    document: Script | Unreadable,
+    analysis: Analysis,
+    rules: Sequence[Rule],
+    witness: Witness | None = None,
+) -> tuple[Finding, ...]:
     """All that the rules find in the program whose root is ``path``; findings may stand in other files.
 
     A rule that raises, or an analysis that does, becomes a finding ``internal-error``; the other rules go on.
@@ -64,10 +74,12 @@ def examine(path: str, document: Script | Unreadable, analysis: Analysis, rules:
         program = analysis.program(path)
     except Exception as error:
         return (*faults, _internal_error(path, "the analysis", error))
-    return (*faults, *(finding for rule in rules for finding in _run(rule, program)))
+    return (*faults, *(finding for rule in rules for finding in _run(rule, program, witness)))
 
 
-def examine_model(document: ModelFile | Unreadable, settings: Settings, rules: Sequence[Rule]) -> tuple[Finding, ...]:
+def examine_model(
+    document: ModelFile | Unreadable, settings: Settings, rules: Sequence[Rule], witness: Witness | None = None
+) -> tuple[Finding, ...]:
     """All that the rules find in a model file, and what of it could not be examined."""
     if isinstance(document, Unreadable):
         return (unreadable(document),)
@@ -75,7 +87,7 @@ def examine_model(document: ModelFile | Unreadable, settings: Settings, rules: S
         program = program_of(document, settings)
     except Exception as error:
         return (_internal_error(document.path, "the analysis", error),)
-    found = tuple(finding for rule in rules for finding in _run(rule, program))
+    found = tuple(finding for rule in rules for finding in _run(rule, program, witness))
     return (*found, *_unexamined(document))
 
 
@@ -89,7 +101,7 @@ def _unexamined(document: ModelFile) -> Iterator[Finding]:
         yield Finding(QUESTIONABLE, Severity.NOTE, Confidence.HIGH, Place(document.path), message)
 
 
-def _run(rule: Rule, program: Program) -> Iterator[Finding]:
+def _run(rule: Rule, program: Program, witness: Witness | None = None) -> Iterator[Finding]:
     """Call every check of a rule with the facts that it asked for."""
     facts = program.facts if program in program.facts else (*program.facts, program)
     failed = False
@@ -98,11 +110,16 @@ def _run(rule: Rule, program: Program) -> Iterator[Finding]:
             if not isinstance(fact, subscription.fact):
                 continue
             try:
-                yield from _called(subscription.check, fact, program)
+                found = _called(subscription.check, fact, program)
             except Exception as error:
                 if not failed:  # one cause is one finding
                     yield _internal_error(program.path, f"the rule {rule.name!r}", error, getattr(fact, "place", None))
                 failed = True
+                continue
+            for finding in found:
+                if witness is not None:
+                    witness(finding, fact, program)
+                yield finding
 
 
 def _called(check: Check, fact: object, program: Program) -> tuple[Finding, ...]:

@@ -143,6 +143,37 @@ class Fix:
     edits: tuple[Edit, ...]
 
 
+class Verdict(enum.Enum):
+    """What running the model said about a finding."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """The outcome of running the model: a verdict, a sentence that says why, and what was measured.
+
+    ``source`` says where the model came from. ``absolute`` and ``relative`` are the difference that decided: the
+    largest one, and that over the root mean square of the output. ``layer`` is the first layer whose output differs.
+    ``framework``, ``device``, ``dtype`` and ``rows`` say what it was run on, ``seconds`` how long that took.
+    """
+
+    verdict: Verdict
+    message: str
+    source: str = ""
+    absolute: float | None = None
+    relative: float | None = None
+    layer: str | None = None
+    rows: int | None = None
+    mode: str | None = None
+    dtype: str | None = None
+    device: str | None = None
+    framework: str | None = None
+    seconds: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A defect, or what is in the way of examining a file.
@@ -157,6 +188,7 @@ class Finding:
     message: str
     because: tuple[Evidence, ...] = ()
     fix: Fix | None = None
+    confirmation: Confirmation | None = None
 
     @property
     def order(self) -> tuple[object, ...]:

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 import click
 
-from modelint.cli import baseline, check, completion, config, graph, listing, new, server
+from modelint.cli import baseline, check, completion, config, confirming, graph, listing, new, server
 from modelint.cli.group import UserError, cli
 from modelint.rule import RuleError
 from modelint.spelling import did_you_mean
 
-__all__ = ["baseline", "check", "completion", "config", "graph", "listing", "main", "new", "server"]
+__all__ = ["baseline", "check", "completion", "config", "confirming", "graph", "listing", "main", "new", "server"]
 
 FAILED = 2
 INTERRUPTED = 130

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelint.cli.confirming import asking_of, confirming, settled
 from modelint.cli.fixing import attempted_fixes, exit_code, fixing, is_fixed, show_difference, write
 from modelint.cli.group import cli, color_option
 from modelint.cli.ignoring import WithAddIgnore, add_ignore_option, ignored, refuse_where_it_cannot_be
@@ -28,6 +29,7 @@ FAILED = 2
 
 if TYPE_CHECKING:
     from modelint.selection import Catalogue
+    from modelint.workspace.confirmation import Asking
     from modelint.workspace.run import Request, Run
 
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 @narrowing
 @add_ignore_option
 @fixing
+@click.option("--confirm", is_flag=True, help="Settle findings by running the models they are about.")
+@confirming
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
 @click.option(
     "--output-format", type=click.Choice(tuple(FORMATS)), metavar="FORMAT", help=f"{', '.join(FORMATS)}.  [full]"
@@ -48,7 +52,7 @@ if TYPE_CHECKING:
 @reading
 @click.option("--stdin-filename", metavar="PATH", help="The name of what is read from -.")
 @watch_option
-@click.option("--no-cache", is_flag=True, help="Use no cache. (There is none yet; no effect.)")
+@click.option("--no-cache", is_flag=True, help="Use nothing that was kept from earlier runs.")
 @click.option("--quiet", "-q", is_flag=True, help="Print findings only, no summary and no progress.")
 @click.option("--verbose", "-v", is_flag=True, help="Say on stderr what is examined and how it is understood.")
 def check(paths: tuple[str, ...], **options: Any) -> int:
@@ -72,16 +76,22 @@ def _prepared(paths: tuple[str, ...], options: dict[str, Any], catalogue: Catalo
 
     narrow = prepared(options)
     request = request_of(paths, options, overrides_of(options, catalogue))
-    run = Run(narrow.request(request), catalogue)
+    asking = asking_of(options) if options["confirm"] else None
+    run = Run(narrow.request(request), catalogue, asking=asking)
     refuse_where_it_cannot_be(run.request, options)
-    return run, partial(_examined, run.request, catalogue, narrow, next(iter(request.overlay), None), options)
+    return run, partial(_examined, run.request, catalogue, narrow, next(iter(request.overlay), None), asking, options)
 
 
 def _examined(
-    request: Request, catalogue: Catalogue, narrow: Narrowing, stdin: str | None, options: dict[str, Any]
+    request: Request,
+    catalogue: Catalogue,
+    narrow: Narrowing,
+    stdin: str | None,
+    asking: Asking | None,
+    options: dict[str, Any],
 ) -> tuple[int, Run]:
     """Examine, fix, show what is found; the exit code, and the last run. ``stdin`` names what comes from there."""
-    outcome = attempted_fixes(narrow, request, catalogue, quiet=options["quiet"])
+    outcome = attempted_fixes(narrow, request, catalogue, asking, quiet=options["quiet"])
     run = outcome.run
     if options["verbose"]:
         describe(run, outcome.report)
@@ -90,6 +100,8 @@ def _examined(
     written = write(outcome, stdin)
     report, hidden = narrow.report(outcome.report, request)
     report = ignored(run, report, options)
+    if run.asking is not None:
+        report = settled(report, run.asking, options)
     output_format = options["output_format"] or run.lookup.for_directory(os.getcwd()).output_format
     show(report, catalogue, output_format, options, hidden, outcome, aside=is_fixed(outcome, stdin))
     return exit_code(report, outcome, options) if written else FAILED, run

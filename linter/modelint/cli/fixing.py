@@ -11,6 +11,7 @@ from modelint.cli.options import Command, attempted, with_options
 
 if TYPE_CHECKING:
     from modelint.selection import Catalogue
+    from modelint.workspace.confirmation import Asking
     from modelint.workspace.fixing import Outcome
     from modelint.workspace.run import Report, Request
 
@@ -28,7 +29,9 @@ def fixing(command: Command) -> Command:
     return with_options(command, _OPTIONS)
 
 
-def attempted_fixes(narrow: Narrowing, request: Request, catalogue: Catalogue, *, quiet: bool) -> Outcome:
+def attempted_fixes(
+    narrow: Narrowing, request: Request, catalogue: Catalogue, asking: Asking | None, *, quiet: bool
+) -> Outcome:
     """Examine what is asked for, and fix it where that is asked for.
 
     Raises:
@@ -36,7 +39,7 @@ def attempted_fixes(narrow: Narrowing, request: Request, catalogue: Catalogue, *
     """
     from modelint.workspace.fixing import Fixing
 
-    fixing = Fixing(request, catalogue, narrow.narrowed, narrow.staged_otherwise)
+    fixing = Fixing(request, catalogue, narrow.narrowed, narrow.staged_otherwise, asking)
     return attempted(fixing.outcome, quiet=quiet)
 
 

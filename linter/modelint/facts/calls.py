@@ -55,6 +55,7 @@ class ModelCall:
     training_position: int | None = None
     bypass: Located | None = None
     any_call: str = ""
+    set_globally: bool = False  # the mode comes from ``set_learning_phase``
     because: Because = ()
 
     @property

@@ -52,6 +52,17 @@ class KerasVersion(enum.Enum):
     KERAS_3_10 = "Keras 3.10-3.15"
     KERAS_3_16 = "Keras 3.16"
 
+    @classmethod
+    def of(cls, major: int, minor: int) -> KerasVersion:
+        """The range that a release belongs to."""
+        if major < 3:
+            return cls.KERAS_2
+        if major > 3 or minor >= 16:
+            return cls.KERAS_3_16
+        if minor >= 10:
+            return cls.KERAS_3_10
+        return cls.KERAS_3_6 if minor >= 6 else cls.KERAS_3_0
+
 
 class Mode(enum.Enum):
     """The mode in which a mode-sensitive layer runs."""

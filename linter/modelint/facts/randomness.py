@@ -52,6 +52,7 @@ class RandomSource:
     seed_place: Located | None = None
     signature: Signature = Signature()  # of the function in which it is drawn
     rate_position: int | None = None  # where its rate is passed by position
+    owner: str | None = None  # the class whose forward pass it stands in
     because: Because = ()
 
 

@@ -126,6 +126,8 @@ class StaticBatch:
     how: str
     size: int
     enforced: bool = True  # other sizes fail, or their rows are mixed up; False: only a saved form is bound
+    owner: str | None = None  # the class whose forward pass it stands in
+    model: Model | None = None  # whose input it is
     because: Because = ()
 
 
@@ -140,6 +142,8 @@ class StateWrite:
     place: Located
     how: str
     guarded: bool
+    owner: str | None = None  # the class whose forward pass it stands in
+    model: Model | None = None  # where it is the state of a layer of the library
     because: Because = ()
 
 
@@ -157,4 +161,5 @@ class BatchReduction:
     guarded: bool
     loss: bool = False
     function: str | None = None
+    owner: str | None = None  # the class whose forward pass it stands in
     because: Because = ()

@@ -176,6 +176,7 @@ class CallFacts:
             function=event.function,
             training_position=training_position(self.trees.interpreter, model),
             bypass=bypass_of(event.site) if event.through in ("call", "forward") else None,
+            set_globally=event.learning_phase is not None and event.passing is not Passing.TRUE,
             because=self._because(event, fact, affected),
         )
 

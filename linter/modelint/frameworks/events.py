@@ -16,7 +16,7 @@ from modelint.facts import Passing, Setting
 from modelint.frameworks.keras_modes import ALWAYS, Training
 from modelint.program.frames import Frame
 from modelint.program.interpreter import Interpreter
-from modelint.program.values import Value, new_identity
+from modelint.program.values import Function, Value, new_identity
 
 if TYPE_CHECKING:
     from modelint.frameworks.datasets import Batching
@@ -43,16 +43,28 @@ class Event:
             scope = scope.parent
         return None
 
-    def forward_place(self) -> tuple[tuple[Site, str], ...]:
-        """The method of a class that it happens in, as a reason."""
+    def method(self) -> Function | None:
+        """The method of a class that it happens in."""
         scope: Frame | None = self.frame
         while scope is not None:
             function = scope.function
             if function is not None and function.owner is not None and isinstance(function.node, libcst.FunctionDef):
-                place = function.module.script.site(function.node.name)
-                return ((place, f"in the forward pass of {function.owner.name}"),)
+                return function
             scope = scope.caller
-        return ((self.site, "in a forward pass"),)
+        return None
+
+    @property
+    def owner(self) -> str | None:
+        """The name of the class in whose method it happens."""
+        method = self.method()
+        return method.owner.name if method is not None and method.owner is not None else None
+
+    def forward_place(self) -> tuple[tuple[Site, str], ...]:
+        """The method of a class that it happens in, as a reason."""
+        method = self.method()
+        if method is None or not isinstance(method.node, libcst.FunctionDef):
+            return ((self.site, "in a forward pass"),)
+        return ((method.module.script.site(method.node.name), f"in the forward pass of {self.owner}"),)
 
     def functions(self) -> list[str]:
         """The names of all functions under way, innermost first."""

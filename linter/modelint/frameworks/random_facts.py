@@ -144,6 +144,7 @@ class RandomFacts:
                 # in TensorFlow 1 the second argument is the rate at which units are kept
                 rate_position=None if "compat.v1" in event.site.script.text else 1,
                 deliberate="a test" if is_test(event.site.script.path) else says_so(event.site),
+                owner=event.owner if event.in_forward else None,
                 because=event.forward_place() if event.in_forward else (),
             )
 

@@ -228,17 +228,20 @@ class TrainingFacts:
         """Fixed batch dimensions."""
         for event in self.events:
             if isinstance(event, StaticBatchEvent):
-                enforced = event.how == "a reshape" or event.stateful or self._feeds_state(event)
-                yield StaticBatch(event.site, event.how, event.size, enforced)
+                model = self._fed_by(event)
+                carries = model is not None and any(layer.config.get("stateful") is True for layer in model.layers)
+                enforced = event.how == "a reshape" or event.stateful or carries
+                yield StaticBatch(event.site, event.how, event.size, enforced, event.owner, model)
 
-    def _feeds_state(self, event: StaticBatchEvent) -> bool:
-        """Whether an input of fixed size is that of a model with a stateful recurrent layer."""
-        for made in self.events:
-            if isinstance(made, ModelEvent) and event.node is not None and event.node in self._inputs_of(made.model):
-                layers = self.trees.model(made.model, made.order).layers
-                if any(layer.config.get("stateful") is True for layer in layers):
-                    return True
-        return False
+    def _fed_by(self, event: StaticBatchEvent) -> Model | None:
+        """The model that an input of fixed size is one of; of several, one with a stateful recurrent layer."""
+        fed = [
+            self.trees.model(made.model, made.order)
+            for made in self.events
+            if isinstance(made, ModelEvent) and event.node is not None and event.node in self._inputs_of(made.model)
+        ]
+        stateful = (model for model in fed if any(layer.config.get("stateful") is True for layer in model.layers))
+        return next(stateful, fed[0] if fed else None)
 
     def _inputs_of(self, model: Value) -> list[GraphNode]:
         if isinstance(model, Functional):
@@ -259,6 +262,7 @@ class TrainingFacts:
                     not event.reached & {None, False},
                     _feeds_loss(event),
                     event.function,
+                    event.owner,
                     because=event.forward_place(),
                 )
 
@@ -267,7 +271,7 @@ class TrainingFacts:
         for event in self.events:
             if isinstance(event, WriteEvent):
                 guarded = not event.reached & {None, False}
-                yield StateWrite(event.site, event.how, guarded, because=event.forward_place())
+                yield StateWrite(event.site, event.how, guarded, event.owner, because=event.forward_place())
         yield from self._carried_states()
 
     def _carried_states(self) -> Iterator[StateWrite]:
@@ -283,12 +287,12 @@ class TrainingFacts:
             if any(contains(self.trees.interpreter, calls[0].model, reset.target) for reset in resets):
                 continue
             for model in alternatives(calls[0].model):
-                for layer in self.trees.model(model, calls[0].order).layers:
+                whole = self.trees.model(model, calls[0].order)
+                for layer in whole.layers:
                     if layer.config.get("stateful") is True:
                         how = f"the state of {layer} is carried from one prediction to the next"
-                        yield StateWrite(
-                            layer.place, how, guarded=False, because=((calls[-1].site, "predicts again here"),)
-                        )
+                        because = ((calls[-1].site, "predicts again here"),)
+                        yield StateWrite(layer.place, how, guarded=False, model=whole, because=because)
 
 
 _LOSS_NAME = re.compile(

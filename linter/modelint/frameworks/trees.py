@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from modelint.documents import Site
-from modelint.facts import KerasVersion, Layer, Mode, Model, Passing, Port, Traits
+from modelint.facts import KerasVersion, Layer, Mode, Model, Passing, Port, Shape, Traits
 from modelint.frameworks.events import TrainableEvent
 from modelint.frameworks.graph import Part
 from modelint.frameworks.keras_modes import CallNode, Entry, Style, Training, Unresolved, resolve
 from modelint.frameworks.layers import LayerObject, default_training_of, traits_of
-from modelint.frameworks.models import Functional, ModelObject
+from modelint.frameworks.models import Functional, ModelObject, Sequential
 from modelint.frameworks.structure import Operation, accepts_keywords, structure_of
+from modelint.frameworks.tensors import Tensor
 from modelint.frameworks.wiring import wired
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
@@ -195,7 +197,7 @@ class Trees:
 
     def _model(self, value: Value, tree: Tree) -> Model:
         layers = tuple(leaf.layer for leaf in tree.leaves() if leaf.layer is not None)
-        inputs = value.inputs if isinstance(value, Functional) else ()
+        inputs = self._inputs(value)
         wiring = wired(tree)
         return Model(
             kind=kind_of(value),
@@ -207,8 +209,25 @@ class Trees:
             opaque=any(node.opaque for node in tree.all()),
             name=getattr(value, "name", None),
             identity=getattr(value, "identity", id(value)),
-            inputs=tuple(Port(node.shape) for node in inputs),
+            inputs=tuple(Port(shape) for shape in inputs),
         )
+
+    def _inputs(self, value: Value) -> tuple[Shape | None, ...]:
+        """The shapes of a model's inputs: of its symbolic tensors, or as its first layer was told."""
+        if isinstance(value, Functional):
+            return tuple(node.shape for node in value.inputs)
+        if not isinstance(value, Sequential):
+            return ()
+        first = next(iter(value.layers.items(self.interpreter)), None)
+        if isinstance(first, Tensor) and first.symbolic is not None:
+            return (first.symbolic.shape,)
+        if isinstance(first, LayerObject):
+            told = first.config.get("batch_input_shape", first.config.get("batch_shape"))
+            shape = first.config.get("input_shape")
+            told = (None, *shape) if isinstance(shape, tuple) else told
+            if isinstance(told, tuple) and all(size is None or type(size) is int for size in told):
+                return (cast("Shape", told),)
+        return ()
 
     # modes
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from modelint.finding import Finding, Severity
-from modelint.render.results import Results
+from modelint.render.results import Results, effective_severity, verdict_of
 from modelint.render.terminal import Terminal, printable
 
 
@@ -18,13 +18,17 @@ def render(results: Results, terminal: Terminal) -> str:
 
 def _issue(finding: Finding, results: Results) -> str:
     place = results.hosted(finding.place)
-    values = {"type": "error" if finding.severity is Severity.ERROR else "warning", "sourcepath": printable(place.path)}
+    values = {
+        "type": "error" if effective_severity(finding) is Severity.ERROR else "warning",
+        "sourcepath": printable(place.path),
+    }
     if (span := place.in_file) is not None:
         values |= {"linenumber": str(span.line), "columnnumber": str(span.column)}
     values["code"] = finding.rule
     written = "".join(f"{key}={_value(value)};" for key, value in values.items())
     at = f" (node {printable(place.node)})" if place.node is not None else ""
-    return f"##vso[task.logissue {written}]{_data(printable(finding.message) + at)}\n"
+    verdict = f" ({printable(verdict_of(finding))})" if finding.confirmation is not None else ""
+    return f"##vso[task.logissue {written}]{_data(printable(finding.message) + at + verdict)}\n"
 
 
 def _value(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelint.finding import Finding
 from modelint.render.full import location
 from modelint.render.results import Results
 from modelint.render.terminal import SEVERITY_STYLES, Style, Terminal, printable
@@ -12,6 +13,10 @@ def render(results: Results, terminal: Terminal) -> str:
     return "".join(
         f"{terminal.paint(location(finding.place), Style.STRONG)}: "
         f"{terminal.paint(finding.severity.value, SEVERITY_STYLES[finding.severity])}: "
-        f"{printable(finding.message)} {terminal.paint(f'[{finding.rule}]', Style.FAINT)}\n"
+        f"{printable(finding.message)}{_verdict(finding)} {terminal.paint(f'[{finding.rule}]', Style.FAINT)}\n"
         for finding in results.findings
     )
+
+
+def _verdict(finding: Finding) -> str:
+    return f" ({finding.confirmation.verdict.value})" if finding.confirmation else ""

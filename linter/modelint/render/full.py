@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from modelint.finding import Confidence, Evidence, Finding, Place, Safety
 from modelint.render.excerpt import Label, excerpt
-from modelint.render.results import Lines, Results
+from modelint.render.results import Lines, Results, verdict_of
 from modelint.render.terminal import SEVERITY_STYLES, Style, Terminal, printable
 
 _FIXABLE = {Safety.SAFE: "fixable with --fix", Safety.UNSAFE: "fixable with --fix --unsafe-fixes"}
@@ -58,6 +58,9 @@ def _finding(finding: Finding, lines: Lines, terminal: Terminal) -> Iterator[str
     notes = [("because", f"{location(r.place)}: {r.message}") for r in reasons if not any(r is s for s, _ in numbered)]
     if len(finding.because) > len(reasons):
         notes.append(("because", f"and {len(finding.because) - len(reasons)} more steps"))
+    if finding.confirmation is not None:
+        verdict, _, said = verdict_of(finding).partition(": ")
+        notes.append((verdict, said))
     if advice:
         notes.append(("help", f"{advice} ({_FIXABLE[finding.fix.safety]})" if finding.fix else advice))
     for word, text in notes:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from modelint.finding import Finding, Place, Severity
 from modelint.render.full import MOST_REASONS, location
-from modelint.render.results import Results
+from modelint.render.results import Results, effective_severity, verdict_of
 from modelint.render.terminal import Terminal, printable
 
 _COMMANDS = {Severity.NOTE: "notice", Severity.WARNING: "warning", Severity.ERROR: "error"}
@@ -31,8 +31,9 @@ def _annotation(finding: Finding, results: Results) -> str:
         if reason.place != finding.place
     ]
     where = [f"node {printable(place.node)}"] if place.node is not None else []
-    text = "\n".join((printable(finding.message), *where, *because))
-    return f"::{_COMMANDS[finding.severity]} {_properties(values)}::{_data(text)}\n"
+    verdict = [printable(verdict_of(finding))] if finding.confirmation is not None else []
+    text = "\n".join((printable(finding.message), *where, *because, *verdict))
+    return f"::{_COMMANDS[effective_severity(finding)]} {_properties(values)}::{_data(text)}\n"
 
 
 def _position(place: Place) -> dict[str, str]:

@@ -10,7 +10,7 @@ import json
 
 from modelint.finding import Finding, Severity
 from modelint.render.fingerprint import fingerprints
-from modelint.render.results import Results, is_failure
+from modelint.render.results import Results, effective_severity, is_failure, verdict_of
 from modelint.render.terminal import Terminal, printable
 
 _SEVERITIES = {Severity.NOTE: "info", Severity.WARNING: "minor", Severity.ERROR: "major"}
@@ -26,11 +26,12 @@ def render(results: Results, terminal: Terminal) -> str:
 def _issue(finding: Finding, fingerprint: str, results: Results) -> dict[str, object]:
     place = results.hosted(finding.place)
     at = f" (node {printable(place.node)})" if place.node is not None else ""
+    verdict = f" ({printable(verdict_of(finding))})" if finding.confirmation is not None else ""
     lines = {"begin": span.line, "end": span.end_line} if (span := place.in_file) else {"begin": 1}
     return {
-        "description": printable(finding.message) + at,
+        "description": printable(finding.message) + at + verdict,
         "check_name": finding.rule,
         "fingerprint": fingerprint,
-        "severity": "blocker" if is_failure(finding) else _SEVERITIES[finding.severity],
+        "severity": "blocker" if is_failure(finding) else _SEVERITIES[effective_severity(finding)],
         "location": {"path": printable(place.path), "lines": lines},
     }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
-from modelint.finding import Evidence, Finding, Fix, Span
+from modelint.finding import Confirmation, Evidence, Finding, Fix, Span
 from modelint.render.fingerprint import fingerprints
 from modelint.render.results import Results
 from modelint.render.terminal import Terminal
@@ -33,9 +34,14 @@ def _finding(finding: Finding, fingerprint: str) -> dict[str, object]:
         "message": finding.message,
         "because": [_reason(reason) for reason in finding.because],
         "fix": _fix(finding.fix) if finding.fix else None,
-        "confirmation": None,
+        "confirmation": confirmation(finding.confirmation) if finding.confirmation else None,
         "fingerprint": fingerprint,
     }
+
+
+def confirmation(of: Confirmation) -> dict[str, object]:
+    """What running the model said, with all that was measured."""
+    return {**asdict(of), "verdict": of.verdict.value}
 
 
 def _range(span: Span | None) -> dict[str, int | None]:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from xml.etree import ElementTree
 
-from modelint.finding import Finding
+from modelint.finding import Finding, Verdict
 from modelint.render.full import divided, location
-from modelint.render.results import Results, is_failure
+from modelint.render.results import Results, is_failure, verdict_of
 from modelint.render.terminal import Terminal, printable
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -37,8 +37,15 @@ def render(results: Results, terminal: Terminal) -> str:
 
 
 def _counts(findings: Sequence[Finding]) -> dict[str, str]:
-    errors = sum(is_failure(finding) for finding in findings)
-    return {"tests": str(len(findings)), "failures": str(len(findings) - errors), "errors": str(errors)}
+    errors = sum(map(is_failure, findings))
+    skipped = sum(map(_is_refuted, findings))
+    failures = len(findings) - errors - skipped
+    counts = {"tests": str(len(findings)), "failures": str(failures), "errors": str(errors)}
+    return counts | ({"skipped": str(skipped)} if skipped else {})
+
+
+def _is_refuted(finding: Finding) -> bool:
+    return finding.confirmation is not None and finding.confirmation.verdict is Verdict.REFUTED
 
 
 def _case(suite: ElementTree.Element, finding: Finding, results: Results) -> None:
@@ -51,8 +58,12 @@ def _case(suite: ElementTree.Element, finding: Finding, results: Results) -> Non
     body = [f"{location(place)}: {finding.severity.value}: {wrong}"]
     body += [f"because {location(results.hosted(reason.place))}: {reason.message}" for reason in finding.because]
     body += [f"help: {advice}"] if advice else []
-    kind = "error" if is_failure(finding) else "failure"
-    problem = ElementTree.SubElement(case, kind, message=_text(finding.message), type=finding.severity.value)
+    body += [verdict_of(finding)] if finding.confirmation is not None else []
+    if _is_refuted(finding):
+        problem = ElementTree.SubElement(case, "skipped", message=_text(finding.message))
+    else:
+        kind = "error" if is_failure(finding) else "failure"
+        problem = ElementTree.SubElement(case, kind, message=_text(finding.message), type=finding.severity.value)
     problem.text = "\n".join(_text(line) for line in body)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from modelint.finding import Finding, Severity
 from modelint.render.full import described, divided, location
-from modelint.render.results import Results, is_failure
+from modelint.render.results import Results, effective_severity, is_failure, verdict_of
 from modelint.render.summary import counted
 from modelint.render.terminal import PLAIN, Terminal, printable
 
@@ -55,10 +55,13 @@ def _finding(finding: Finding, results: Results) -> Iterator[str]:
     """What is wrong, where, and what to do; and, folded, how modelint came to it."""
     wrong, advice = divided(finding)
     unsure = "" if finding.confidence.value == "high" else f" ({finding.confidence.value} confidence)"
-    yield f"{_SIGNS[finding.severity]} **{finding.severity.value}: {_escaped(wrong)}**{unsure} <br>"
+    yield f"{_SIGNS[effective_severity(finding)]} **{finding.severity.value}: {_escaped(wrong)}**{unsure} <br>"
     yield f"{_code(location(results.hosted(finding.place)))} · {_code(finding.rule)}"
     if advice:
         yield f"<br> **help:** {_escaped(advice)}"
+    if finding.confirmation is not None:
+        verdict, _, said = verdict_of(finding).partition(": ")
+        yield f"<br> **{verdict}:** {_escaped(said)}"
     text = described(finding, results.lines, PLAIN)
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     yield "\n<details><summary>source and reasons</summary>\n"

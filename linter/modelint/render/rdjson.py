@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 
 from modelint.finding import Edit, Finding, Place, Severity, Span
-from modelint.render.results import Results
+from modelint.render.results import Results, effective_severity, verdict_of
 from modelint.render.terminal import Terminal, printable
 
 _SEVERITIES = {Severity.NOTE: "INFO", Severity.WARNING: "WARNING", Severity.ERROR: "ERROR"}
@@ -26,13 +26,14 @@ def render(results: Results, terminal: Terminal) -> str:
 def _diagnostic(finding: Finding, results: Results) -> dict[str, object]:
     place, lines = results.hosted(finding.place), results.lines(Place(finding.place.path))
     at = f" (node {printable(place.node)})" if place.node is not None else ""
+    verdict = f" ({printable(verdict_of(finding))})" if finding.confirmation is not None else ""
     location: dict[str, object] = {"path": printable(place.path)}
     if (span := place.in_file) is not None:
         location["range"] = _range(span, lines)
     diagnostic: dict[str, object] = {
-        "message": printable(finding.message) + at,
+        "message": printable(finding.message) + at + verdict,
         "location": location,
-        "severity": _SEVERITIES[finding.severity],
+        "severity": _SEVERITIES[effective_severity(finding)],
         "code": {"value": finding.rule},
     }
     if finding.fix is not None and finding.fix.edits and lines:

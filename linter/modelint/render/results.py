@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from modelint.finding import Finding, Place
+from modelint.finding import Finding, Place, Severity, Verdict
 from modelint.selection import INTERNAL, UNREADABLE, Entry
 
 Lines = Callable[[Place], Sequence[str]]
@@ -34,6 +34,22 @@ class Results:
     def hosted(self, place: Place) -> Place:
         """A place as a code host names it: by the file's path from the root of the repository."""
         return replace(place, path=posixpath.normpath(posixpath.join(self.directory, place.path)))
+
+
+def verdict_of(finding: Finding) -> str:
+    """What running the model said, in a line: ``confirmed: ...``; empty if it was not run."""
+    confirmation = finding.confirmation
+    if confirmation is None:
+        return ""
+    where = [confirmation.source, confirmation.framework, confirmation.device]
+    run_on = ", ".join(one for one in where if one)
+    return f"{confirmation.verdict.value}: {confirmation.message}" + (f" [{run_on}]" if run_on else "")
+
+
+def effective_severity(finding: Finding) -> Severity:
+    """The severity; that of a note if running the model refuted the finding, so that nobody is stopped by it."""
+    refuted = finding.confirmation is not None and finding.confirmation.verdict is Verdict.REFUTED
+    return Severity.NOTE if refuted else finding.severity
 
 
 def is_failure(finding: Finding) -> bool:

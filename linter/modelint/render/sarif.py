@@ -16,7 +16,8 @@ from urllib.parse import quote
 from modelint import __version__
 from modelint.finding import Confidence, Finding, Fix, Place, Severity, Span
 from modelint.render.fingerprint import fingerprints
-from modelint.render.results import Results, is_failure
+from modelint.render.json import confirmation
+from modelint.render.results import Results, effective_severity, is_failure
 from modelint.render.terminal import Terminal, printable
 from modelint.selection import Entry
 
@@ -96,7 +97,7 @@ def _invocation(results: Results) -> Object:
 def _result(finding: Finding, fingerprint: str, positions: Mapping[str, int], results: Results) -> Object:
     result: Object = {
         "ruleId": finding.rule,
-        "level": finding.severity.value,
+        "level": effective_severity(finding).value,
         "message": {"text": _message(finding.message)},
         "locations": [_location(finding.place, results, whole=_WHOLE_FILE)],
         "partialFingerprints": {"primaryLocationLineHash": fingerprint},
@@ -112,6 +113,8 @@ def _result(finding: Finding, fingerprint: str, positions: Mapping[str, int], re
         result["relatedLocations"] = [{"id": number, **step} for number, step in enumerate(steps, 1)]
     if finding.fix is not None and finding.fix.edits:
         result["fixes"] = [_fix(finding.fix, finding.place, results)]
+    if finding.confirmation is not None:
+        result["properties"]["confirmation"] = confirmation(finding.confirmation)
     return result
 
 

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from modelint.finding import Finding, Severity
+from modelint.finding import Finding, Severity, Verdict
 from modelint.render.terminal import SEVERITY_STYLES, Style, Terminal
 from modelint.selection import UNREADABLE
 
@@ -33,7 +33,14 @@ def summary(
     else:
         text = f"{terminal.paint('Nothing new' if hidden else 'All clear', Style.HELP)}: {files} examined"
     doubtful = f"{counted(unsure, 'finding')} of lower confidence not shown; --pedantic shows them"
-    return "".join(f"{line}\n" for line in (text, *hidden, *([doubtful] if unsure else [])))
+    return "".join(f"{line}\n" for line in (text, *_settled(findings), *hidden, *([doubtful] if unsure else [])))
+
+
+def _settled(findings: Sequence[Finding]) -> list[str]:
+    """How many findings running the models confirmed and refuted; nothing if none was to be settled."""
+    verdicts = Counter(finding.confirmation.verdict for finding in findings if finding.confirmation is not None)
+    parts = [f"{verdicts[verdict]:,} {verdict.value}" for verdict in Verdict if verdicts[verdict]]
+    return [f"{', '.join(parts)} by running the models"] if parts else []
 
 
 def fixed(findings: Sequence[Finding], terminal: Terminal) -> str:

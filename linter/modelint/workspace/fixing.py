@@ -18,6 +18,7 @@ from modelint.finding import Finding, Fix
 from modelint.fix import Fixed, Trace, fix_text, is_applicable
 from modelint.selection import Catalogue
 from modelint.workspace import output
+from modelint.workspace.confirmation import Asking
 from modelint.workspace.run import Progress, Report, Request, Run
 
 MOST_PASSES = 10
@@ -69,6 +70,7 @@ class Fixing:
     catalogue: Catalogue
     narrowed: Callable[[Report], Report] = lambda report: report
     kept: frozenset[str] = frozenset()
+    asking: Asking | None = None  # says how what would settle the findings of a pass is gathered
     _before: dict[str, bytes] = attrs.field(init=False, factory=dict)
     _now: dict[str, bytes] = attrs.field(init=False, factory=dict)
     _traces: dict[str, Sequence[Trace]] = attrs.field(init=False, factory=dict)
@@ -82,7 +84,8 @@ class Fixing:
             ConfigurationError, NothingToExamineError: as ``Run.report`` does.
         """
         for number in range(MOST_PASSES + 1):
-            run = Run(attrs.evolve(self.request, overlay={**self.request.overlay, **self._now}), self.catalogue)
+            request = attrs.evolve(self.request, overlay={**self.request.overlay, **self._now})
+            run = Run(request, self.catalogue, asking=self.asking.anew() if self.asking else None)
             report = run.report(progress)
             self._refused.clear()
             settled = not self._pass(run, report, dry=number == MOST_PASSES)

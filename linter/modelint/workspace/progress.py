@@ -18,7 +18,8 @@ PATIENCE = 1.0
 class Bar:
     """Shows itself on standard error if that is a terminal and the work takes longer than a moment; then goes away."""
 
-    def __init__(self, *, wanted: bool) -> None:
+    def __init__(self, *, wanted: bool, doing: str = "examining", what: str = "files") -> None:
+        self._doing, self._what = doing, what
         self._wanted = wanted and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._began = time.monotonic()
         self._shown: tuple[Progress, TaskID] | None = None
@@ -33,7 +34,7 @@ class Bar:
             self._shown[0].stop()
 
     def advance(self, done: int, total: int) -> None:
-        """Say how many files are done."""
+        """Say how many are done."""
         if self._shown:
             self._shown[0].update(self._shown[1], completed=done)
         elif self._wanted and time.monotonic() - self._began > PATIENCE:
@@ -43,8 +44,8 @@ class Bar:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        count = (MofNCompleteColumn(), TextColumn("files"), TimeRemainingColumn())
-        progress = Progress(TextColumn("examining"), BarColumn(), *count, console=Console(stderr=True), transient=True)
+        count = (MofNCompleteColumn(), TextColumn(self._what), TimeRemainingColumn())
+        progress = Progress(TextColumn(self._doing), BarColumn(), *count, console=Console(stderr=True), transient=True)
         task = progress.add_task("", total=total, completed=done)
         progress.start()
         return progress, task

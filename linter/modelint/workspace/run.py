@@ -9,11 +9,13 @@ import gc
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import attrs
 
 from modelint.artifacts.model_file import ModelFile
 from modelint.artifacts.reading import read_model
+from modelint.artifacts.sniffing import format_of
 from modelint.documents import Notebook, Script, Unreadable
 from modelint.documents.cells import in_cells
 from modelint.engine import Analysis, Policy, examine, examine_model, settle, unexamined, unreadable
@@ -37,6 +39,10 @@ MOST_HELD = 4_000_000
 
 MOST_UNCOLLECTED = 1_500_000
 """Objects made between two garbage collections."""
+
+
+if TYPE_CHECKING:
+    from modelint.workspace.confirmation import Asking
 
 
 class NothingToExamineError(Exception):
@@ -113,6 +119,7 @@ class Run:
     catalogue: Catalogue
     make_analysis: MakeAnalysis = make_analysis
     read_model: ReadModel = read_model
+    asking: Asking | None = None  # gathers what would settle the findings
     lookup: Lookup = attrs.field(init=False)
     exclusion: Exclusion = attrs.field(init=False)
     sources: FileSources = attrs.field(init=False)
@@ -160,7 +167,7 @@ class Run:
     ) -> tuple[Sequence[Finding], tuple[Finding, ...]]:
         """All that is to be said of what was found, and of that what is shown; there in cells, if in notebooks."""
         settled = settle(found, readable, self._policy, self._suppressions_of, self.catalogue.categories)
-        shown = tuple(in_cells(finding, self.sources.opened) for finding in settled if self._is_shown(finding))
+        shown = tuple(self._in_cells(finding) for finding in settled if self._is_shown(finding))
         return settled, shown
 
     def settings(self, name: str) -> Settings:
@@ -238,7 +245,8 @@ class Run:
             return (unexamined(name, f"the notebook is written in {notebook.language}, not Python"),), False
         if analysis is not None:
             document = self.sources.script(name)
-            return examine(name, document, analysis, self._rules(name)), isinstance(document, Script)
+            witness = self.asking.witness() if self.asking else None
+            return examine(name, document, analysis, self._rules(name), witness), isinstance(document, Script)
         refusals = self.sources.check(name)
         return tuple(map(unreadable, refusals)), not refusals or isinstance(notebook, Notebook)
 
@@ -250,9 +258,20 @@ class Run:
                 if name not in discovered.named and not holds_model(name):
                     continue
                 document = self.read_model(model)
+                reader = format_of(model)
             if name in discovered.named or isinstance(document, Unreadable) or document.entries:
-                found[name] = examine_model(document, self.settings(name), self._rules(name))
+                witness = None
+                if self.asking is not None and not isinstance(document, Unreadable):
+                    witness = self.asking.witness_of_file(document, reader)
+                found[name] = examine_model(document, self.settings(name), self._rules(name), witness)
         return found
+
+    def _in_cells(self, finding: Finding) -> Finding:
+        """A finding as it is shown: where it is in a notebook, by its cell."""
+        shown = in_cells(finding, self.sources.opened)
+        if self.asking is not None:
+            self.asking.questions.rename(finding, shown)
+        return shown
 
     def _rules(self, name: str) -> tuple[Rule, ...]:
         """The rules that are enabled for a root file."""

@@ -129,13 +129,7 @@ def _candidates(specifiers: SpecifierSet, minors: Mapping[int, int]) -> Iterator
 
 def range_of(version: Version) -> KerasVersion:
     """The range that a Keras version belongs to."""
-    if version.major < 3:
-        return KerasVersion.KERAS_2
-    if version.major > 3 or version.minor >= 16:
-        return KerasVersion.KERAS_3_16
-    if version.minor >= 10:
-        return KerasVersion.KERAS_3_10
-    return KerasVersion.KERAS_3_6 if version.minor >= 6 else KerasVersion.KERAS_3_0
+    return KerasVersion.of(version.major, version.minor)
 
 
 def _declared_in(directory: str) -> Declared:

@@ -1,0 +1,177 @@
+"""Options that settle findings by running the model, and ``modelint confirm``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from modelint.cli.group import UserError, cli, color_option
+from modelint.cli.options import catalogue_of_rules, overrides_of, reading, report_of, request_of, selecting
+from modelint.cli.showing import show
+from modelint.render import FORMATS
+
+if TYPE_CHECKING:
+    from modelint.confirm.worker import Worker
+    from modelint.workspace.confirmation import Asking
+    from modelint.workspace.run import Report
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+SECONDS = 60.0
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+"""Batch sizes of a sweep."""
+
+_OPTIONS = (
+    click.option("--confirm-budget", type=click.FloatRange(min=1), default=SECONDS, metavar="SECONDS",
+                 help="What all confirmations may take together.  [60]"),
+    click.option("--device", type=click.Choice(("auto", "cpu", "gpu")), default="auto", help="Where models are run."),
+    click.option("--python", "python", metavar="PROGRAM", help="The interpreter that has the framework.  [this one]"),
+    click.option("--allow-import", multiple=True, metavar="FILE.py:NAME",
+                 help="Import this file and call NAME, or NAME(constants), for the model it makes."),
+    click.option("--input-shape", multiple=True, metavar="SIZES",
+                 help="The shape of an input of what is imported, without the batch: 28,28,1"),
+)  # fmt: skip
+
+
+def confirming(command: Command) -> Command:
+    """Add the options that say how models are run."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def asking_of(options: Mapping[str, Any]) -> Asking:
+    """What gathers the questions of a run.
+
+    Raises:
+        UserError: an option names nothing that can be imported, or no shape.
+    """
+    from modelint.workspace.confirmation import Asking, TargetError, target_of
+
+    shapes = [_shape(text) for text in options["input_shape"]]
+    try:
+        targets = [target_of(text, shapes) for text in options["allow_import"]]
+    except TargetError as error:
+        raise UserError(f"--allow-import: {error}") from None
+    return Asking(targets, shapes[0] if shapes else ())
+
+
+def settled(report: Report, asking: Asking, options: Mapping[str, Any]) -> Report:
+    """The report with its findings confirmed or refuted. What was refuted does not fail the run."""
+    import attrs
+
+    from modelint.confirm.confirming import confirmed
+    from modelint.finding import Finding, Verdict
+    from modelint.workspace.confirmation import AnswerCache
+    from modelint.workspace.progress import Bar
+
+    python = options["python"] or sys.executable
+    cache = None if options["no_cache"] else AnswerCache(python)
+    with _worker(python) as worker, Bar(wanted=not options["quiet"], doing="confirming", what="findings") as bar:
+        findings = confirmed(
+            report.findings,
+            asking.questions,
+            worker,
+            device=options["device"],
+            seconds=options["confirm_budget"],
+            cache=cache,
+            progress=bar.advance,
+        )
+    after = dict(zip(report.findings, findings, strict=True))
+
+    def stands(finding: Finding) -> bool:
+        return finding.confirmation is None or finding.confirmation.verdict is not Verdict.REFUTED
+
+    failing = tuple(after[finding] for finding in report.failing if stands(after[finding]))
+    return attrs.evolve(report, findings=findings, failing=failing)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, metavar="[PATHS]...")
+@selecting
+@confirming
+@click.option("--sweep", is_flag=True, help="Measure one model file at batch sizes from 1 to 256 instead.")
+@click.option("--plot", metavar="FILE", help="Draw the sweep: a .html or .png file.")
+@click.option("--output-format", type=click.Choice(tuple(FORMATS)), help="How to show findings.  [full]")
+@color_option
+@reading
+@click.option("--no-cache", is_flag=True, help="Run every model, whatever was measured before.")
+@click.option("--quiet", "-q", is_flag=True, help="Print findings only, no summary and no progress.")
+def confirm(paths: tuple[str, ...], **options: Any) -> int:
+    """Examine files as check does, and settle each finding by running the model it is about.
+
+    A model comes from a model file, or is rebuilt from the graph that a script defines; code of the program is only
+    imported with --allow-import. The exit code is that of check, without the findings that were refuted.
+    """
+    from modelint.workspace.run import Run
+
+    asking = asking_of(options)
+    if options["sweep"]:
+        return _sweep(paths, asking, options)
+    if options["plot"]:
+        raise UserError("--plot draws what --sweep measures, which is not asked for")
+    catalogue = catalogue_of_rules()
+    run = Run(request_of(paths, options, overrides_of(options, catalogue)), catalogue, asking=asking)
+    report = settled(report_of(run, quiet=options["quiet"]), asking, options)
+    output_format = options["output_format"] or run.lookup.for_directory(os.getcwd()).output_format
+    shown = {"output": (), "output_file": None, "statistics": False, **options}
+    show(report, catalogue, output_format, shown)
+    return report.exit_code
+
+
+def _sweep(paths: Sequence[str], asking: Asking, options: Mapping[str, Any]) -> int:
+    """Measure one model at all batch sizes."""
+    from modelint.confirm.worker import WorkerError
+    from modelint.render import sweep
+    from modelint.workspace import output
+    from modelint.workspace.confirmation import swept_subject
+
+    subject = swept_subject(paths, asking)
+    if isinstance(subject, str):
+        raise UserError(f"--sweep: {subject}")
+    if options["plot"] and not options["plot"].endswith((".html", ".png")):
+        raise UserError(f"--plot: {options['plot']!r} must end in .html or .png")
+    request = {"do": "sweep", "subject": dict(subject.description), "device": options["device"]}
+    entry = subject.entry or ("predict" if subject.description["kind"] == "keras_file" else "false")
+    request |= {"entry": entry, "sizes": list(SIZES), "seconds": options["confirm_budget"] / len(SIZES) / 2}
+    with _worker(options["python"] or sys.executable) as worker:
+        try:
+            answer = worker.ask(request, options["confirm_budget"] * 2)
+        except WorkerError as error:
+            raise UserError(f"--sweep: {error.message}") from None
+    if options["plot"]:
+        _plot(answer, options["plot"])
+    as_json = options["output_format"] in ("json", "json-lines")
+    terminal = output.terminal(options["color"])
+    output.write(sweep.as_json(answer) if as_json else sweep.as_text(answer, terminal))
+    return 0
+
+
+def _plot(answer: Mapping[str, Any], path: str) -> None:
+    from modelint.confirm.plotting import PlottingError, drawn
+
+    try:
+        data = drawn(answer, path.rpartition(".")[2])
+        with open(path, "wb") as file:
+            file.write(data)
+    except PlottingError as error:
+        raise UserError(f"--plot: {error}") from None
+    except OSError as error:
+        raise UserError(f"--plot: {path}: {error.strerror}") from None
+
+
+def _shape(text: str) -> tuple[int | None, ...]:
+    try:
+        return tuple(None if part.strip() in ("", "?", "None") else int(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"--input-shape: {text!r} must be sizes parted by commas, such as 28,28,1") from None
+
+
+def _worker(python: str) -> Worker:
+    from modelint.confirm.worker import Worker
+
+    return Worker(python)

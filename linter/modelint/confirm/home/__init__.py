@@ -1,0 +1,1 @@
+"""The directory that the worker's interpreter gets on its path."""

@@ -1,0 +1,103 @@
+"""The worker's loop: a request a line in, an answer a line out, until the input ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
+
+from .errors import sentence
+
+Answer = dict[str, Any]
+
+
+def main() -> None:
+    """Answer requests. Whatever goes wrong with one is its answer."""
+    answers = _private_output()
+    _stay_offline()
+    subjects: Any = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer: Answer
+        try:
+            if subjects is None:
+                from .subjects import Subjects  # needs numpy, which may be missing
+
+                subjects = Subjects()
+            answer = {"id": request["id"], **ACTIONS[request["do"]](subjects, request)}
+        except ImportError as error:
+            answer = {"id": request["id"], "error": {"kind": "missing", "message": sentence(error)}}
+        except MemoryError:
+            answer = {"id": request["id"], "error": {"kind": "memory", "message": "the memory does not suffice"}}
+        except Exception as error:  # the user's model, or the framework, may fail in any way
+            answer = {"id": request["id"], "error": {"kind": "failed", "message": sentence(error)}}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def _screen(subjects: Any, request: Mapping[str, Any]) -> Answer:
+    from .probes import screen
+
+    opened = subjects.open(request["subject"], request["device"])
+    found = screen(opened.runner, request["entry"], request.get("other"), request.get("rows", 8))
+    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
+
+
+def _companions(subjects: Any, request: Mapping[str, Any]) -> Answer:
+    from .training_probes import companions
+
+    opened = subjects.open(request["subject"], request["device"])
+    found = companions(opened.runner, request["entry"], request["rows"])
+    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
+
+
+def _runs(subjects: Any, request: Mapping[str, Any]) -> Answer:
+    from .training_probes import two_runs
+
+    opened = subjects.open(request["subject"], request["device"])
+    found = two_runs(request["subject"], request["seeds"], seeds_before=request["seeds_before"])
+    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
+
+
+def _sweep(subjects: Any, request: Mapping[str, Any]) -> Answer:
+    from .sweeping import sweep
+
+    opened = subjects.open(request["subject"], request["device"])
+    rows = sweep(opened.runner, request["entry"], request["sizes"], request["seconds"])
+    return {"sweep": rows, "framework": opened.framework, "device": opened.device}
+
+
+ACTIONS: Mapping[str, Callable[[Any, Mapping[str, Any]], Answer]] = {
+    "companions": _companions,
+    "runs": _runs,
+    "screen": _screen,
+    "sweep": _sweep,
+}
+
+
+def _private_output() -> TextIO:
+    """The real standard output, for answers alone; what anything prints goes to standard error."""
+    private = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return private
+
+
+def _stay_offline() -> None:
+    """Refuse connections: what a model needs from the network, it does not get."""
+    connect = socket.socket.connect
+
+    def refuse(self: socket.socket, address: Any, /) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            raise OSError("modelint does not let a model use the network")
+        connect(self, address)
+
+    socket.socket.connect = refuse  # type: ignore[method-assign, assignment]
+    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", CUDA_MODULE_LOADING="LAZY")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+"""Keras models to run: loaded from a file in safe mode, rebuilt from a description, or handed over."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy
+
+from .inputs import Array, InputSpec
+from .probes import Runner
+
+IMAGE_LAYERS = frozenset({"Rescaling", "Resizing", "CenterCrop"})
+"""First layers that say that an input holds pixels; so do those whose name begins with Random."""
+
+
+def library(generation: str) -> Any:
+    """``keras`` for Keras 3, ``tf_keras`` for Keras 2.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    return importlib.import_module("tf_keras" if generation == "2" else "keras")
+
+
+def load(path: str, generation: str) -> Any:
+    """A saved model, without running code that is in the file.
+
+    Raises:
+        ValueError: the file holds code (a Lambda), or classes that are not Keras's own.
+    """
+    keras = library(generation)
+    return keras.models.load_model(path, compile=False, safe_mode=True)
+
+
+def rebuild(description: Mapping[str, Any], seed: int | None = 0) -> Any:
+    """A model from its layers: class, configuration, what each is connected to. The weights are new.
+
+    With a seed they are the same on every run; without one, chance goes on as it stands.
+
+    Raises:
+        ValueError: the framework refuses the description.
+    """
+    keras = library(description["generation"])
+    if seed is not None:
+        keras.utils.set_random_seed(seed)
+    given = [keras.Input(batch_shape=tuple(one["shape"]), dtype=one["dtype"]) for one in description["inputs"]]
+    values: list[Any] = []
+    made: dict[int, Any] = {}
+    names: Counter[str] = Counter()
+    for layer in description["layers"]:
+        if layer["identity"] not in made:
+            kind = getattr(keras.layers, layer["class"])
+            made[layer["identity"]] = kind(**_named(layer["class"], layer["config"], names))
+        sources = [values[index] if index >= 0 else given[-index - 1] for index in layer["inbound"]]
+        arguments = {} if layer["training"] is None else {"training": layer["training"]}
+        values.append(made[layer["identity"]](sources[0] if len(sources) == 1 else sources, **arguments))
+    outputs = [values[index] for index in description["outputs"]]
+    return keras.Model(given if len(given) > 1 else given[0], outputs if len(outputs) > 1 else outputs[0])
+
+
+def _named(kind: str, config: Mapping[str, Any], names: Counter[str]) -> dict[str, Any]:
+    """The configuration with the name that Keras gives in a new process: ``dense``, ``dense_1``."""
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind).lower()
+    names[snake] += 1
+    name = snake if names[snake] == 1 else f"{snake}_{names[snake] - 1}"
+    return {"name": name, **config}
+
+
+class KerasRunner:
+    """A Keras model, of Keras 2 or 3."""
+
+    def __init__(self, model: Any, generation: str) -> None:
+        self.model = model
+        self.keras = library(generation)
+        self.generation = generation
+        self._shake()
+
+    def specs(self) -> Sequence[InputSpec]:
+        """From the model's symbolic inputs.
+
+        Raises:
+            ValueError: it has none, since it was never built.
+        """
+        tensors = self.model.inputs
+        if not tensors:
+            raise ValueError("the model does not know the shape of its input")
+        return [
+            InputSpec(
+                shape=tuple(tensor.shape),
+                dtype=str(getattr(tensor.dtype, "name", tensor.dtype)),
+                name=getattr(tensor, "name", None),
+                ids=self._ids(),
+                image=len(tensor.shape) == 4 and tensor.shape[-1] in (1, 3, 4) and self._takes_pixels(),
+            )
+            for tensor in tensors
+        ]
+
+    def run(self, inputs: Sequence[Array], entry: str) -> list[Array]:
+        """``call`` passes no mode; ``false`` and ``true`` pass it; ``predict`` is what its name says."""
+        given = inputs[0] if len(inputs) == 1 else list(inputs)
+        match entry:
+            case "predict":
+                return _arrays(self.model.predict(given, batch_size=len(inputs[0]), verbose=0))
+            case "call":
+                return _arrays(self.model(given))
+            case "fit":  # Keras 3 hands the mode on only to a call that names it; Keras 2 always
+                takes = self.generation == "2" or getattr(self.model, "_call_has_training_arg", True)
+                return _arrays(self.model(given, training=True) if takes else self.model(given))
+            case "true" | "false":
+                return _arrays(self.model(given, training=entry == "true"))
+        raise ValueError(f"a Keras model has no entry {entry!r}")
+
+    def layers(self, inputs: Sequence[Array], entry: str) -> list[tuple[str, Array]]:
+        """The outputs of the layers of a functional model, taken while it runs."""
+        taken: list[tuple[str, Array]] = []
+        watched = [layer for layer in self.model.layers if type(layer).__name__ != "InputLayer"]
+        for layer in watched:
+            layer.call = _watching(layer.call, layer.name, taken)
+        try:
+            self.run(inputs, "call" if entry == "predict" else entry)
+        finally:
+            for layer in watched:
+                del layer.call
+        return taken
+
+    def state(self) -> dict[str, Array]:
+        """All variables, in order; names may repeat in Keras 2, so their number stands before them."""
+        return {
+            f"{index}:{getattr(variable, 'path', variable.name)}": numpy.array(variable)
+            for index, variable in enumerate(self._variables())
+        }
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        for variable, value in zip(self._variables(), state.values(), strict=True):
+            variable.assign(value)
+
+    def seed(self, number: int) -> None:
+        self.keras.utils.set_random_seed(number)
+
+    def precise(self) -> Runner | None:
+        """A copy whose layers compute in float64; none of what is not made of Keras's own layers."""
+        config = in_float64(self.model.get_config())
+        copy = type(self.model).from_config(config)
+        runner = KerasRunner(copy, self.generation)
+        for variable, value in zip(runner._variables(), self.state().values(), strict=True):
+            variable.assign(value.astype(str(variable.dtype)) if hasattr(variable.dtype, "lower") else value)
+        return runner
+
+    def _variables(self) -> list[Any]:
+        carried = [
+            state
+            for layer in self.model._flatten_layers()
+            if getattr(layer, "stateful", False)
+            for state in _flat(getattr(layer, "states", None) or [])  # which are no variables of the model
+        ]
+        found = {id(one): one for one in (*self.model.variables, *carried) if hasattr(one, "assign")}
+        return [one for one in found.values() if "string" not in str(one.dtype)]
+
+    def _shake(self) -> None:
+        """Give weights and statistics that are still as they were made values that let dependence show.
+
+        Fresh moving statistics are 0 and 1 and hide that they are used; zero weights hide everything.
+        """
+        generator = numpy.random.default_rng(7)
+        for variable in self._variables():
+            value = numpy.array(variable)
+            name = getattr(variable, "path", variable.name)
+            if value.dtype.kind != "f" and "bfloat16" not in str(variable.dtype):
+                continue
+            if "moving_variance" in name and (value == 1).all():
+                variable.assign(generator.uniform(0.5, 2.0, value.shape).astype(value.dtype))
+            elif "moving_mean" in name and (value == 0).all():
+                variable.assign(generator.normal(0.0, 0.5, value.shape).astype(value.dtype))
+
+    def _ids(self) -> int | None:
+        sizes = [layer.input_dim for layer in self.model.layers if type(layer).__name__ == "Embedding"]
+        return min(sizes, default=None)
+
+    def _takes_pixels(self) -> bool:
+        names = {type(layer).__name__ for layer in self.model.layers}
+        return bool(names & IMAGE_LAYERS) or any(name.startswith("Random") for name in names)
+
+
+class ImportedRunner(KerasRunner):
+    """A model that the user's own code made, perhaps subclassed and not yet built."""
+
+    def __init__(self, model: Any, generation: str, specs: Sequence[InputSpec]) -> None:
+        self._specs = list(specs)
+        if not getattr(model, "inputs", None) and specs:
+            from .inputs import draw
+
+            given = [draw(spec, spec.batch or 2, index) for index, spec in enumerate(specs)]
+            if not hasattr(model, "predict"):  # a layer
+                keras = library(generation)
+                model = keras.Sequential([keras.Input(batch_shape=specs[0].shape, dtype=specs[0].dtype), model])
+            model(given[0] if len(given) == 1 else given)
+        super().__init__(model, generation)
+
+    def specs(self) -> Sequence[InputSpec]:
+        if self._specs:
+            return self._specs
+        return super().specs()
+
+
+def in_float64(config: Any) -> Any:
+    """A configuration with float64 wherever it says float32."""
+    match config:
+        case {"class_name": "DTypePolicy", **_rest}:
+            return "float64"
+        case dict():
+            return {key: in_float64(value) for key, value in config.items()}
+        case list() | tuple():
+            return type(config)(map(in_float64, config))
+        case "float32":
+            return "float64"
+    return config
+
+
+def _watching(call: Any, name: str, taken: list[tuple[str, Array]]) -> Any:
+    def watched(*arguments: Any, **keywords: Any) -> Any:
+        result = call(*arguments, **keywords)
+        taken.extend((name, numpy.asarray(one)) for one in _flat(result) if hasattr(one, "numpy"))
+        return result
+
+    return watched
+
+
+def _arrays(value: Any) -> list[Array]:
+    """The outputs of a model, whatever they are nested in, in order."""
+    return [_array(one) for one in _flat(value)]
+
+
+def _array(value: Any) -> Array:
+    array = numpy.asarray(value)
+    return array.astype("float32") if str(array.dtype) == "bfloat16" else array
+
+
+def _flat(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return [leaf for key in sorted(value) for leaf in _flat(value[key])]
+    if isinstance(value, (list, tuple)):
+        return [leaf for one in value for leaf in _flat(one)]
+    return [value]

@@ -1,0 +1,160 @@
+"""Descriptions of models to models that can be run; the last few are kept open."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import sys
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .inputs import InputSpec
+from .probes import Runner
+
+MOST_OPEN = 2
+
+
+@dataclass
+class Opened:
+    """A model that can be run, with what runs it."""
+
+    runner: Runner
+    framework: str
+    device: str
+
+
+class Subjects:
+    """The models of this process by their descriptions."""
+
+    def __init__(self) -> None:
+        self._opened: dict[str, Opened] = {}
+
+    def open(self, subject: Mapping[str, Any], device: str) -> Opened:
+        """The model of a description, on a device (``cpu``, ``gpu``, or ``auto``: the GPU if there is one).
+
+        Raises:
+            ImportError: its framework is not installed.
+            ValueError: it cannot be loaded, rebuilt, or run.
+        """
+        key = json.dumps([subject, device], sort_keys=True)
+        if key not in self._opened:
+            while len(self._opened) >= MOST_OPEN:
+                del self._opened[next(iter(self._opened))]
+            self._opened[key] = _open(subject, device)
+        return self._opened[key]
+
+
+def _open(subject: Mapping[str, Any], device: str) -> Opened:
+    match subject["kind"]:
+        case "keras_file" | "rebuilt":
+            return _keras(subject, device)
+        case "saved_model":
+            placed = _tensorflow_device(device)
+            from .other_models import SignatureRunner
+
+            return Opened(SignatureRunner(subject["path"]), _versions("tensorflow"), placed)
+        case "onnx":
+            from .other_models import OnnxRunner
+
+            runner = OnnxRunner(subject["path"], gpu=device != "cpu")
+            provider = runner.session.get_providers()[0]
+            return Opened(runner, _versions("onnxruntime"), "gpu" if provider.startswith("CUDA") else "cpu")
+        case "torch_export" | "torch_script":
+            from .other_models import torch_export, torch_script
+
+            placed = _torch_device(device)
+            if subject["kind"] == "torch_export":
+                return Opened(torch_export(subject["path"], placed), _versions("torch"), placed)
+            return Opened(torch_script(subject["path"], subject["shapes"], placed), _versions("torch"), placed)
+        case "imported":
+            return _imported(subject, device)
+    raise ValueError(f"the worker knows no {subject['kind']!r}")
+
+
+def _keras(subject: Mapping[str, Any], device: str) -> Opened:
+    from .keras_models import KerasRunner, load, rebuild
+
+    placed = _tensorflow_device(device)
+    generation = subject["generation"]
+    model = load(subject["path"], generation) if subject["kind"] == "keras_file" else rebuild(subject)
+    return Opened(KerasRunner(model, generation), _versions("tf_keras" if generation == "2" else "keras"), placed)
+
+
+def _imported(subject: Mapping[str, Any], device: str) -> Opened:
+    """What a function or class of the user's own module makes, called with constants."""
+    if subject.get("generation") == "2" and "tensorflow" not in sys.modules:
+        os.environ["TF_USE_LEGACY_KERAS"] = "1"  # what ``tensorflow.keras`` is
+    made: Any = getattr(_module(subject["path"], subject["root"]), subject["name"])
+    if isinstance(made, (type, types.FunctionType)):
+        made = made(*subject["arguments"], **subject["keywords"])
+    specs = [InputSpec(tuple(shape), dtype) for shape, dtype in subject["inputs"]]
+    if type(made).__module__.partition(".")[0] == "torch" or hasattr(made, "register_forward_hook"):
+        from .other_models import TorchRunner
+
+        placed = _torch_device(device)
+        return Opened(TorchRunner(made, specs, switchable=True, device=placed), _versions("torch"), placed)
+    from .keras_models import ImportedRunner
+
+    placed = _tensorflow_device(device)
+    family = next(
+        (one.__module__ for one in type(made).__mro__ if one.__module__.startswith(("tf_keras", "keras"))), ""
+    )
+    generation = "2" if family.startswith("tf_keras") else "3"
+    return Opened(
+        ImportedRunner(made, generation, specs), _versions("tf_keras" if generation == "2" else "keras"), placed
+    )
+
+
+def _module(path: str, root: str) -> Any:
+    """A module of the user, imported by its name from its root."""
+    sys.path.insert(0, root)
+    inside = os.path.relpath(path, root)
+    dotted = inside.removesuffix(".py").removesuffix("/__init__").replace(os.sep, ".")
+    return importlib.import_module(dotted)
+
+
+def _tensorflow_device(device: str) -> str:
+    """Where TensorFlow will run; the GPU is hidden from it if it is not wanted."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    import tensorflow
+
+    found = tensorflow.config.list_physical_devices("GPU")
+    if device == "gpu" and not found:
+        raise ValueError("TensorFlow sees no GPU")
+    return "gpu" if found and device != "cpu" else "cpu"
+
+
+def _torch_device(device: str) -> str:
+    import torch
+
+    found = torch.cuda.is_available()
+    if device == "gpu" and not found:
+        raise ValueError("PyTorch sees no GPU")
+    return "cuda" if found and device != "cpu" else "cpu"
+
+
+def _versions(*names: str) -> str:
+    """The versions of what runs the model, as ``keras 3.15.1 (tensorflow 2.21.0)``."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    def one(name: str) -> str:
+        for distribution in (name.replace("_", "-"), f"{name}-cpu", f"{name}-gpu"):
+            try:
+                return f"{name} {version(distribution)}"
+            except PackageNotFoundError:
+                continue
+        return name
+
+    text = ", ".join(one(name) for name in names)
+    if names[0] in ("keras", "tf_keras"):
+        return f"{text} ({one('tensorflow')})"
+    return text
+
+
+__all__: Sequence[str] = ("Opened", "Subjects")

@@ -1,0 +1,107 @@
+"""What chance and the other rows of a batch do to a sample in training: for small batches, and for unseeded masks."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy
+
+from .inputs import Array, draw
+from .keras_models import KerasRunner, library, rebuild
+from .probes import TOLERANCES, Difference, Runner, Screening, difference, has_no_number
+
+DRAWS = 8
+"""Batches that a sample is put into."""
+
+
+def companions(runner: Runner, entry: str, rows: int, seed: int = 0) -> Screening:
+    """How much the output of one sample varies with the others of its batch, drawn like itself, under one seed.
+
+    The difference is the standard deviation over several batches, over the root mean square of the output. A batch of
+    one row has no others: then it is how much the output differs from input to input, which is nothing if the
+    statistics of the batch are the sample's own.
+    """
+    specs = list(runner.specs())
+    inputs = [draw(spec, rows, seed + 10 * index) for index, spec in enumerate(specs)]
+    start = runner.state()
+    found: list[list[Array]] = []
+    try:
+        for number in range(DRAWS):
+            others = [draw(spec, rows, 1_000 * (number + 1) + index) for index, spec in enumerate(specs)]
+            if rows > 1:
+                for other, one in zip(others, inputs, strict=True):
+                    other[-1] = one[-1]
+            runner.restore(start)
+            runner.seed(seed)
+            found.append([one[-1:] for one in runner.run(others, entry)])
+    finally:
+        runner.restore(start)
+    dtype = str(found[0][0].dtype)
+    screening = Screening(entry, rows, dtype, TOLERANCES.get(dtype, 1e-3), calls=DRAWS)
+    screening.not_a_number = any(map(has_no_number, found))
+    screening.companions = _spread(found)
+    return screening
+
+
+def _spread(found: Sequence[Sequence[Array]]) -> Difference:
+    """The largest standard deviation of any output over the draws, and their root mean square over that of the output.
+
+    Outputs that are equal in every bit have none, whatever rounding would make of their mean.
+    """
+    worst = Difference()
+    for outputs in zip(*found, strict=True):
+        values = numpy.stack(outputs).astype("float64")
+        if (values == values[:1]).all():
+            continue
+        deviation = values.std(axis=0)
+        scale = float(numpy.sqrt(numpy.mean(values**2)))
+        relative = float(numpy.sqrt(numpy.mean(deviation**2))) / scale if scale else 0.0
+        if relative >= worst.relative:
+            worst = Difference(float(deviation.max()), relative)
+    return worst
+
+
+def two_runs(description: Mapping[str, Any], seeds: Sequence[tuple[str, int]], *, seeds_before: bool) -> Screening:
+    """Two runs of a program, from the same weights: chance begins anew, the program's seeds are set, a model is built.
+
+    Both call the model in train mode with the same input. The state of random generators is not among the weights.
+    """
+    outputs: list[list[Array]] = []
+    weights: dict[str, Array] = {}
+    for entropy in (1, 2):
+        keras = library(description["generation"])
+        keras.utils.set_random_seed(entropy)  # as new processes begin, each with chance of its own
+        if seeds_before:
+            _set(keras, seeds)
+        runner = KerasRunner(rebuild(description, seed=None), description["generation"])
+        weights = weights or runner.state()
+        runner.restore(
+            {name: weights[name] if value.dtype.kind == "f" else value for name, value in runner.state().items()}
+        )
+        if not seeds_before:
+            _set(keras, seeds)
+        specs = runner.specs()
+        inputs = [draw(spec, spec.batch or 8, 10 * index) for index, spec in enumerate(specs)]
+        outputs.append(runner.run(inputs, "true"))
+    dtype = str(outputs[0][0].dtype)
+    screening = Screening("true", len(inputs[0]), dtype, TOLERANCES.get(dtype, 1e-3), calls=2)
+    screening.not_a_number = any(map(has_no_number, outputs))
+    screening.runs = difference(*outputs)
+    return screening
+
+
+def _set(keras: Any, seeds: Sequence[tuple[str, int]]) -> None:
+    """Set global seeds, as a program does."""
+    import tensorflow
+
+    functions = {
+        "keras.utils.set_random_seed": keras.utils.set_random_seed,
+        "numpy.random.seed": numpy.random.seed,
+        "random.seed": random.seed,
+        "tensorflow.random.set_seed": tensorflow.random.set_seed,
+    }
+    for name, number in seeds:
+        if name in functions:
+            functions[name](number)

@@ -1,0 +1,142 @@
+"""What a finding claims about a model, as something that running it can settle.
+
+Takes a rule's name and the fact that its finding is about. A finding that claims nothing for the versions in play, or
+nothing about what a model computes, has no hypothesis.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from modelint.facts import (
+    ForwardPass,
+    HardWiredMode,
+    KerasVersion,
+    Mode,
+    ModelCall,
+    Passing,
+    Program,
+    Seeding,
+    StaticBatch,
+    TrainingRun,
+)
+
+
+class Claim(enum.Enum):
+    """What is claimed of a way of running the model."""
+
+    TRAIN_MODE = "it runs in train mode"
+    INFERENCE_MODE = "it runs in inference mode"
+    MIXES = "a prediction depends on the other samples of the batch"
+    CHANGES = "the same input gets another prediction on every call"
+    WRITES = "predicting changes the model's variables"
+    FIXED_BATCH = "it takes batches of one size only"
+    NOISY_STATISTICS = "in train mode a sample's output depends on which few others are in the batch"
+    UNSEEDED = "training draws other masks on every run"
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A claim, the way of running the model that it is about (``entry``), and the one to compare that with.
+
+    ``versions`` are those that the claim is made for. ``partial`` says that other layers of the model may show the same
+    for reasons of their own, so that it proves nothing. ``seeds`` are the global seeds that each of two runs sets, by
+    function and number: ``before`` the model is built, or after.
+    """
+
+    claim: Claim
+    versions: tuple[KerasVersion, ...]
+    entry: str = "false"
+    other: str | None = None
+    rows: int = 8
+    partial: bool = False
+    seeds: tuple[tuple[str, int], ...] = ()
+    seeds_before: bool = True
+
+
+ENTRIES: Mapping[Passing, str] = {
+    Passing.ABSENT: "call",
+    Passing.NONE: "call",
+    Passing.TRUE: "true",
+    Passing.FALSE: "false",
+}
+
+_PLAIN: Mapping[str, Claim] = {
+    "batch-statistics-at-inference": Claim.MIXES,
+    "randomness-at-inference": Claim.CHANGES,
+    "mode-blind-dropout": Claim.CHANGES,
+    "state-written-at-inference": Claim.WRITES,
+}
+_BOTH = "keras.utils.set_random_seed"
+
+
+def hypothesis_of(rule: str, fact: object, program: Program) -> Hypothesis | None:
+    """What a rule's finding about a fact claims; None if running the model cannot settle it."""
+    versions = program.settings.versions
+    match fact:
+        case ModelCall():
+            return _of_call(rule, fact)
+        case HardWiredMode() if rule == "hard-wired-training":
+            claimed = _having(fact.modes_when_called, Mode.TRAIN)
+            return Hypothesis(Claim.TRAIN_MODE, claimed, "call") if claimed else None
+        case ForwardPass():
+            return _of_forward_pass(rule, fact, versions)
+        case TrainingRun():
+            return _of_training(rule, fact, versions)
+        case StaticBatch():
+            return Hypothesis(Claim.FIXED_BATCH, versions) if fact.enforced else None
+        case Seeding() if rule == "ineffective-seed":
+            seeds = _seeds([fact])
+            after = fact.function == _BOTH  # before, it reaches every layer
+            claimed = fact.versions or versions
+            return Hypothesis(Claim.UNSEEDED, claimed, "true", seeds=seeds, seeds_before=not after) if seeds else None
+        case Program() if rule == "unseeded-dropout":
+            return Hypothesis(Claim.UNSEEDED, versions, "true", seeds=_seeds(program.all(Seeding)))
+    claim = _PLAIN.get(rule)
+    return Hypothesis(claim, versions) if claim is not None else None
+
+
+def _of_call(rule: str, call: ModelCall) -> Hypothesis | None:
+    entry = "predict" if call.through in ("predict", "evaluate") else ENTRIES.get(call.training)
+    if entry is None or call.through in ("call", "forward"):
+        return None
+    affected = {layer.identity for layer in call.affected}
+    others = [layer for layer in call.model.mode_sensitive if layer.identity not in affected]
+    if rule == "inference-mode-in-training":
+        claimed = _having(call.modes, Mode.INFERENCE)
+        return Hypothesis(Claim.INFERENCE_MODE, claimed, entry, "true", partial=bool(others))
+    claimed = _having(call.modes, Mode.TRAIN)
+    if rule in ("train-mode-at-inference", "missing-training-false") and claimed:
+        other = None if entry == "false" else "false"
+        hard_wired = any(layer.training is Passing.TRUE for layer in others)
+        return Hypothesis(Claim.TRAIN_MODE, claimed, entry, other, partial=hard_wired)
+    return None
+
+
+def _of_forward_pass(rule: str, forward: ForwardPass, versions: tuple[KerasVersion, ...]) -> Hypothesis | None:
+    if rule == "training-default-true":
+        return Hypothesis(Claim.TRAIN_MODE, versions, "call", "false")
+    if rule == "mode-lost-in-call" and forward.lost:
+        lost = {each.layer.identity for each in forward.lost}
+        partial = any(layer.identity not in lost for layer in forward.mode_sensitive)
+        claimed = tuple(version for version in versions if any(version in each.lost_in for each in forward.lost))
+        return Hypothesis(Claim.INFERENCE_MODE, claimed, "fit", partial=partial)
+    return None
+
+
+def _of_training(rule: str, run: TrainingRun, versions: tuple[KerasVersion, ...]) -> Hypothesis | None:
+    left = {"batchnorm-tiny-batch": run.effective, "batchnorm-partial-batch": run.remainder}.get(rule)
+    if left is None or left.exact is None:
+        return None
+    return Hypothesis(Claim.NOISY_STATISTICS, versions, "true", rows=left.exact)
+
+
+def _having(modes: Mapping[KerasVersion, Mode], wanted: Mode) -> tuple[KerasVersion, ...]:
+    return tuple(version for version, mode in modes.items() if mode is wanted)
+
+
+def _seeds(seedings: Iterable[Seeding]) -> tuple[tuple[str, int], ...]:
+    """The global seeds that are known, by function."""
+    return tuple((one.function, one.seed) for one in seedings if type(one.seed) is int)

@@ -1,0 +1,192 @@
+"""Which model a finding is about, as the worker is told: a file, a graph to rebuild, a name to import.
+
+Takes facts, gives descriptions that are plain JSON, or the reason why there is none. Nothing is run here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelint.artifacts.model_file import ModelFile
+from modelint.facts import KerasVersion, Layer, Model, Passing, Setting, Unknown
+
+MOST_REBUILT = 400
+"""Layers; larger models take longer to build than a confirmation may take."""
+
+TRAINING = {Passing.TRUE: True, Passing.FALSE: False}
+
+INPUTS: Mapping[str, tuple[tuple[int | None, ...], str]] = {
+    "Conv1D": ((None, 16, 8), "float32"),
+    "Conv2D": ((None, 32, 32, 3), "float32"),
+    "Conv3D": ((None, 8, 16, 16, 2), "float32"),
+    "Dense": ((None, 16), "float32"),
+    "Embedding": ((None, 12), "int32"),
+    "Flatten": ((None, 8, 8, 3), "float32"),
+    "GRU": ((None, 12, 8), "float32"),
+    "LSTM": ((None, 12, 8), "float32"),
+    "RandomFlip": ((None, 32, 32, 3), "float32"),
+    "Rescaling": ((None, 32, 32, 3), "float32"),
+}
+"""An input that a model takes which begins with such a layer, and does not say what its input is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A model that the worker can run. ``source`` says to a user where it comes from."""
+
+    description: Mapping[str, Any]
+    source: str
+    entry: str | None = None  # what is run of a file whose entries are fixed
+
+
+@dataclass(frozen=True, slots=True)
+class NoSubject:
+    """Why there is nothing to run: the second half of a sentence that begins "it was not run, for"."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a user allows to be imported and called: ``path.py:name``.
+
+    ``root`` is the directory from which the module is imported; ``inputs`` are shapes and types, where given;
+    ``arguments`` and ``keywords`` what it is called with.
+    """
+
+    path: str
+    name: str
+    root: str
+    inputs: tuple[tuple[tuple[int | None, ...], str], ...] = ()
+    arguments: tuple[Any, ...] = ()
+    keywords: tuple[tuple[str, Any], ...] = ()
+
+    def subject(self, generation: str = "3") -> Subject:
+        """The model that it makes, in Keras of a generation where TensorFlow is to choose one."""
+        description = {
+            "kind": "imported",
+            "generation": generation,
+            "path": self.path,
+            "root": self.root,
+            "name": self.name,
+            "arguments": list(self.arguments),
+            "keywords": dict(self.keywords),
+            "inputs": [[list(shape), dtype] for shape, dtype in self.inputs],
+        }
+        return Subject(description, f"{self.name}, imported")
+
+
+FILES: Mapping[str, str] = {
+    "keras_archive": "keras_file",
+    "keras_hdf5": "keras_file",
+    "savedmodel": "saved_model",
+    "onnx": "onnx",
+    "torch_export": "torch_export",
+    "torchscript": "torch_script",
+}
+"""How the worker loads what a reader of this name read."""
+
+
+def of_file(
+    file: ModelFile, reader: str, path: str, entry: str | None, shape: Sequence[int | None]
+) -> Subject | NoSubject:
+    """A model file; ``path`` is absolute, ``entry`` the signature that a finding is about."""
+    kind = FILES.get(reader)
+    if kind is None:
+        return NoSubject(f"a {file.format} cannot be run here")
+    description: dict[str, Any] = {"kind": kind, "path": path}
+    if kind == "keras_file":
+        description["generation"] = "2" if file.keras_version is KerasVersion.KERAS_2 else "3"
+    if kind == "torch_script":
+        if not shape:
+            return NoSubject("TorchScript does not say what its inputs are; give --input-shape")
+        description["shapes"] = [[None, *shape]]
+    return Subject(description, "the saved model", entry if kind == "saved_model" else None)
+
+
+def of_model(model: Model, generation: str) -> Subject | NoSubject:
+    """A model of a script, rebuilt from its graph with new weights, in Keras of a generation (``"2"`` or ``"3"``)."""
+    if model.framework != "keras" or model.kind not in ("Sequential", "Functional"):
+        return NoSubject(importable(model.kind, model.origin.resolve().path))
+    layers = [index for index, layer in enumerate(model.layers) if layer.kind != "InputLayer"]
+    if model.opaque or not layers:
+        return NoSubject(f"part of {model} is not known")
+    if len(layers) > MOST_REBUILT:
+        return NoSubject(f"{model} has {len(layers)} layers, too many to rebuild")
+    described = _inputs(model)
+    if isinstance(described, NoSubject):
+        return described
+    position = {index: number for number, index in enumerate(layers)}
+    objects = {identity: number for number, identity in enumerate(dict.fromkeys(one.identity for one in model.layers))}
+    rebuilt = []
+    for index in layers:
+        layer = model.layers[index]
+        problem = _problem(layer)
+        if problem:
+            return NoSubject(problem)
+        inbound = [
+            position[producer] for producer, consumer in model.edges if consumer == index and producer in position
+        ]
+        rebuilt.append(
+            {
+                "class": layer.kind,
+                "config": {name: _plain(value) for name, value in layer.config.items() if name not in SHAPES},
+                "identity": objects[layer.identity],
+                "inbound": inbound or [-1],
+                "training": TRAINING.get(layer.training),
+            }
+        )
+    if len(described) > 1:
+        return NoSubject(f"{model} has several inputs, and which layer takes which is not known")
+    consumed = {producer for producer, _ in model.edges}
+    outputs = [position[index] for index in layers if index not in consumed]
+    description = {
+        "kind": "rebuilt",
+        "generation": generation,
+        "inputs": described,
+        "layers": rebuilt,
+        "outputs": outputs,
+    }
+    return Subject(description, f"rebuilt from its {len(rebuilt)} layers, with new weights")
+
+
+def importable(name: str, path: str) -> str:
+    """Why a class of the program is not run, and how to allow it."""
+    return f"{name} is code of the program, which is imported only with --allow-import {path}:{name}"
+
+
+SHAPES = frozenset({"input_shape", "batch_input_shape", "batch_shape"})
+"""Arguments of a layer that say what the model's input is; the rebuilt model has an input of its own."""
+
+
+def _inputs(model: Model) -> list[dict[str, Any]] | NoSubject:
+    first = next((layer for layer in model.layers if layer.kind != "InputLayer"), None)
+    ports = [port.shape for port in model.inputs if port.shape is not None]
+    if not ports and first is not None and first.kind in INPUTS:
+        ports = [INPUTS[first.kind][0]]
+    if not ports:
+        return NoSubject(f"the shape of the input of {model} is not known")
+    dtype = INPUTS[first.kind][1] if first is not None and first.kind in INPUTS else "float32"
+    return [{"shape": [size if isinstance(size, int) else None for size in shape], "dtype": dtype} for shape in ports]
+
+
+def _problem(layer: Layer) -> str | None:
+    """Why a layer cannot be rebuilt, or None."""
+    if layer.custom or layer.opaque or not layer.qualified.startswith("keras.layers."):
+        return importable(layer.kind, layer.place.resolve().path) if layer.custom else f"{layer} is no layer of Keras"
+    if layer.training in (Passing.DYNAMIC, Passing.FORWARDED):
+        return f"the mode that {layer} is called in is not known"
+    unknown = [name for name, value in layer.config.items() if not _is_known(value)]
+    return f"the {unknown[0]} of {layer} is not known" if unknown else None
+
+
+def _is_known(value: Setting) -> bool:
+    if isinstance(value, tuple):
+        return all(_is_known(one) for one in value)
+    return not isinstance(value, (Unknown, bytes))
+
+
+def _plain(value: Setting) -> Any:
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value

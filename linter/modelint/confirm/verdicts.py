@@ -1,0 +1,219 @@
+"""What was measured, against what was claimed: confirmed, refuted or inconclusive, in a sentence with numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from modelint.confirm.hypotheses import Claim, Hypothesis
+from modelint.finding import Confirmation, Verdict
+
+NOISY = 0.25
+"""Change of a row's output, over its root mean square, by other rows of the batch that makes statistics noisy.
+
+The mean of n samples is off by 1/sqrt(n) of their standard deviation: a quarter with 16 samples.
+"""
+
+ROUNDING = 1e-9
+"""Difference over root mean square, in float64, below which it is rounding (measured: at most 1.8e-14)."""
+
+RANDOM_STATE = ("seed_generator", "StateVar", "generator_state")
+"""Variables that only hold the state of a random generator."""
+
+
+def decide(hypothesis: Hypothesis, screening: Mapping[str, Any]) -> Confirmation:
+    """The verdict on a claim. Source, framework, device and seconds are for the caller to fill in."""
+    measured = _Measured(screening)
+    if screening["not_a_number"]:
+        return _inconclusive(measured, hypothesis, "the outputs hold values that are no numbers")
+    found = _DECIDED[hypothesis.claim](measured, hypothesis)
+    if found.verdict is not Verdict.REFUTED or hypothesis.claim in (Claim.WRITES, Claim.FIXED_BATCH):
+        return found
+    if screening["flat"]:
+        return _inconclusive(measured, hypothesis, "every row gets the same output, in which nothing can show")
+    if not str(screening["dtype"]).startswith(("float", "bfloat")):
+        return _inconclusive(measured, hypothesis, "the outputs are no real numbers, in which small changes can show")
+    return found
+
+
+class _Measured:
+    """A screening with its differences as pairs: absolute, and relative to the root mean square."""
+
+    def __init__(self, screening: Mapping[str, Any]) -> None:
+        self.screening = screening
+        self.tolerance = float(screening["tolerance"])
+        self.repeat = self._exact("repeat")
+        self.content = self._exact("content")
+
+    def worst(self, *names: str) -> Mapping[str, Any] | None:
+        """The first of some differences that is one."""
+        found = (self._exact(name) if name == "content" else self._beyond(name) for name in names)
+        return next((one for one in found if one is not None), None)
+
+    def written(self) -> dict[str, float]:
+        """Variables that a call changed, without the state of random generators."""
+        changed = self.screening["written"].items()
+        return {name: by for name, by in changed if not any(mark in name for mark in RANDOM_STATE)}
+
+    def mode(self) -> Mapping[str, Any] | None:
+        """The difference to the other way of running it, beyond the tolerance."""
+        return self._beyond("mode")
+
+    def _exact(self, name: str) -> Mapping[str, Any] | None:
+        """A difference that needs no tolerance, but for the noise that a repeat under one seed has."""
+        found: Mapping[str, Any] = self.screening[name]
+        noise = float(self.screening["reseeded"]["absolute"])
+        return found if float(found["absolute"]) > 4 * noise else None
+
+    def _beyond(self, name: str) -> Mapping[str, Any] | None:
+        found: Mapping[str, Any] | None = self.screening[name]
+        if found is None:
+            return None
+        precise = self.screening.get("precise") if name == "size" else None
+        if precise is not None and float(precise["relative"]) < ROUNDING:
+            return None  # it shrinks with the precision of the arithmetic: rounding
+        least = ROUNDING if precise is not None else self.tolerance
+        return found if found["error"] or float((precise or found)["relative"]) > least else None
+
+
+def _mixes(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
+    text = "a row's prediction changes by {} when other rows of its batch do"
+    return _either(measured, hypothesis, measured.worst("content", "size"), text, "no row depends on another")
+
+
+def _changes(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
+    text = "the same input gets a prediction that differs by {}"
+    return _either(measured, hypothesis, measured.repeat, text, "the same input gets the same prediction")
+
+
+def _train_mode(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
+    """In train mode: rows depend on each other, or on chance, or statistics are written; or it is not as without."""
+    if hypothesis.partial and (measured.content or measured.repeat or measured.written()):
+        return _inconclusive(measured, hypothesis, "other layers of it are hard-wired to train mode, and show the same")
+    for found, text in (
+        (measured.content, "in this mode a row's prediction changes by {} when other rows of its batch do"),
+        (measured.repeat, "in this mode the same input gets a prediction that differs by {}"),
+        (measured.mode(), "its output differs from that of training=False by {}"),
+    ):
+        if found is not None and not found["error"]:
+            return _confirmed(measured, hypothesis, found, text)
+    if measured.written():
+        return _writes(measured, hypothesis)
+    return _refuted(measured, hypothesis, "it runs in inference mode: same rows, same predictions, nothing written")
+
+
+def _inference_mode(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
+    """In inference mode although it trains: nothing is drawn, mixed or written, and training=True gives otherwise."""
+    alive = measured.repeat or measured.content or measured.written()
+    apart = measured.mode()
+    if alive and hypothesis.partial:
+        return _inconclusive(measured, hypothesis, "other layers of it run in train mode, and hide these")
+    if alive:
+        return _refuted(measured, hypothesis, "it runs in train mode here")
+    if hypothesis.other is None:
+        text = "as fit runs it nothing is drawn, normalised over the batch or written: it is in inference mode"
+        return _made(measured, hypothesis, Verdict.CONFIRMED, text, {})
+    if apart is None:
+        return _inconclusive(measured, hypothesis, "the mode makes no difference to the output")
+    return _confirmed(
+        measured, hypothesis, apart, "its output is not that of training=True, from which it differs by {}"
+    )
+
+
+def _noisy_statistics(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
+    """What the other rows of a small batch do to one; never refuted, for random inputs are steadier than data."""
+    apart, rows = measured.screening["companions"], measured.screening["rows"]
+    if rows == 1 and not apart["absolute"]:
+        text = "alone in its batch every sample gets the same output"
+        return _made(measured, hypothesis, Verdict.CONFIRMED, text, {})
+    if rows > 1 and apart["relative"] > NOISY:
+        text = f"in batches of {rows} the output of a sample varies by {{}} with the others"
+        return _confirmed(measured, hypothesis, apart, text)
+    return _inconclusive(measured, hypothesis, "random inputs, whose positions are all independent, hardly show it")
+
+
+def _unseeded(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
+    found = measured.screening["runs"]
+    if found["absolute"]:
+        return _confirmed(measured, hypothesis, found, "two runs that start from the same weights differ by {}")
+    if hypothesis.seeds:
+        return _inconclusive(measured, hypothesis, "the seeds govern it if they are set before the model is built")
+    return _refuted(measured, hypothesis, "two runs draw the same")
+
+
+def _writes(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
+    written = measured.written()
+    if not written:
+        return _refuted(measured, hypothesis, "a call leaves all variables as they were")
+    name = max(written, key=lambda one: written[one])
+    label = name.partition(":")[2] or name
+    more = f" and {len(written) - 1} more" if len(written) > 1 else ""
+    found = {"absolute": written[name], "relative": None, "layer": label, "error": None}
+    return _confirmed(measured, hypothesis, found, f"one call changes {label}{more} by {{}}")
+
+
+def _fixed_batch(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
+    size = measured.screening["size"]
+    if size["error"]:
+        return _confirmed(measured, hypothesis, size, f"a single row is not taken ({size['error']})")
+    if measured.written():
+        return _inconclusive(measured, hypothesis, "a single row is taken, but not with the state that is its own")
+    return _refuted(measured, hypothesis, "a batch of one row is taken as well")
+
+
+def _either(
+    measured: _Measured, hypothesis: Hypothesis, found: Mapping[str, Any] | None, text: str, otherwise: str
+) -> Confirmation:
+    if found is None:
+        return _refuted(measured, hypothesis, otherwise)
+    if found["error"]:
+        return _inconclusive(measured, hypothesis, str(found["error"]))
+    return _confirmed(measured, hypothesis, found, text)
+
+
+def _confirmed(measured: _Measured, hypothesis: Hypothesis, found: Mapping[str, Any], text: str) -> Confirmation:
+    relative = found["relative"]
+    number = (
+        f"{relative:.2g} times its size"
+        if relative is not None and math.isfinite(relative)
+        else f"{found['absolute']:.2g}"
+    )
+    at = f" (first in {found['layer']})" if found["layer"] and relative is not None else ""
+    return _made(measured, hypothesis, Verdict.CONFIRMED, text.format(number) + at, found)
+
+
+def _refuted(measured: _Measured, hypothesis: Hypothesis, text: str) -> Confirmation:
+    return _made(measured, hypothesis, Verdict.REFUTED, text, {})
+
+
+def _inconclusive(measured: _Measured, hypothesis: Hypothesis, text: str) -> Confirmation:
+    return _made(measured, hypothesis, Verdict.INCONCLUSIVE, text, {})
+
+
+def _made(
+    measured: _Measured, hypothesis: Hypothesis, verdict: Verdict, text: str, found: Mapping[str, Any]
+) -> Confirmation:
+    relative = found.get("relative")
+    return Confirmation(
+        verdict=verdict,
+        message=text,
+        absolute=found.get("absolute"),
+        relative=relative if relative is not None and math.isfinite(relative) else None,
+        layer=found.get("layer"),
+        rows=int(measured.screening["rows"]),
+        mode=hypothesis.entry,
+        dtype=str(measured.screening["dtype"]),
+    )
+
+
+_DECIDED: Mapping[Claim, Callable[[_Measured, Hypothesis], Confirmation]] = {
+    Claim.TRAIN_MODE: _train_mode,
+    Claim.INFERENCE_MODE: _inference_mode,
+    Claim.MIXES: _mixes,
+    Claim.CHANGES: _changes,
+    Claim.WRITES: _writes,
+    Claim.FIXED_BATCH: _fixed_batch,
+    Claim.NOISY_STATISTICS: _noisy_statistics,
+    Claim.UNSEEDED: _unseeded,
+}

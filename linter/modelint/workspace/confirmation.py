@@ -1,0 +1,265 @@
+"""Confirmation from the shell: which models the findings of a run are about, and a cache of what running them gave."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from modelint.artifacts.model_file import ModelFile
+from modelint.artifacts.reading import read_model
+from modelint.artifacts.sniffing import format_of
+from modelint.confirm.confirming import Question, Questions
+from modelint.confirm.hypotheses import Hypothesis, hypothesis_of
+from modelint.confirm.subjects import NoSubject, Subject, Target, importable, of_file, of_model
+from modelint.documents import Unreadable
+from modelint.engine import Witness
+from modelint.facts import (
+    BatchReduction,
+    ForwardPass,
+    HardWiredMode,
+    KerasVersion,
+    Model,
+    ModelCall,
+    Program,
+    RandomSource,
+    Seeding,
+    StateWrite,
+    StaticBatch,
+    TrainingRun,
+)
+from modelint.finding import Finding
+from modelint.workspace.model_files import OpenedModel
+from modelint.workspace.names import name_of, project_directories
+
+CACHE_VERSION = 2
+"""Part of every key; raise it when the worker measures something else."""
+
+_TABLE = "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL)"
+
+
+class TargetError(ValueError):
+    """What may be imported is not named as ``path.py:name``; the message is a sentence about it."""
+
+
+@attrs.define(eq=False)
+class Asking:
+    """Gathers, while a run goes on, what would settle its findings."""
+
+    targets: Sequence[Target] = ()
+    shape: Sequence[int | None] = ()
+    questions: Questions = attrs.field(factory=Questions)
+
+    def anew(self) -> Asking:
+        """The same, with nothing gathered."""
+        return Asking(self.targets, self.shape)
+
+    def witness(self) -> Witness:
+        """For the findings of a script."""
+
+        def note(finding: Finding, fact: object, program: Program) -> None:
+            hypothesis = hypothesis_of(finding.rule, fact, program)
+            if hypothesis is not None:
+                subject = self._of_script(finding, fact, program, hypothesis)
+                self.questions.ask(finding, Question(hypothesis, subject))
+
+        return note
+
+    def witness_of_file(self, file: ModelFile, reader: str) -> Witness:
+        """For the findings of a model file."""
+        path = os.path.abspath(file.path)
+        first = file.entries[0].names[0] if file.entries else None
+
+        def note(finding: Finding, fact: object, program: Program) -> None:
+            hypothesis = hypothesis_of(finding.rule, fact, program)
+            if hypothesis is not None:
+                entry = fact.through if isinstance(fact, ModelCall) else first
+                subject = of_file(file, reader, path, entry, self.shape)
+                self.questions.ask(finding, Question(hypothesis, subject))
+
+        return note
+
+    def _of_script(
+        self, finding: Finding, fact: object, program: Program, hypothesis: Hypothesis
+    ) -> Subject | NoSubject:
+        generation = "2" if set(hypothesis.versions) == {KerasVersion.KERAS_2} else "3"
+        if isinstance(fact, ModelCall) and fact.set_globally:
+            return NoSubject("the mode is set for the whole program, which is not repeated")
+        owner = fact.owner if isinstance(fact, _OWNED) else None
+        if owner is not None:
+            return self._imported(owner, finding.place.path, generation, program)
+        model = _model_of(finding, fact, program)
+        if model is None:
+            return NoSubject("the model that it is part of is not known")
+        found = of_model(model, generation)
+        if isinstance(found, Subject):
+            return found
+        allowed = self._imported(model.kind, model.origin.resolve().path, generation, program)
+        return allowed if isinstance(allowed, Subject) else found
+
+    def _imported(self, name: str, path: str, generation: str, program: Program) -> Subject | NoSubject:
+        """A class, or what a function of its file makes, if that may be imported."""
+        absolute = os.path.abspath(path)
+        for target in self.targets:
+            if (target.name, target.path) == (name, absolute):
+                return target.subject(generation)
+        others = {forward.owner for forward in program.all(ForwardPass)} - {name}
+        for target in self.targets:
+            if target.path == absolute and target.name not in others:
+                return target.subject(generation)
+        return NoSubject(importable(name, path))
+
+
+_OWNED = BatchReduction, ForwardPass, RandomSource, StateWrite, StaticBatch
+
+
+def _model_of(finding: Finding, fact: object, program: Program) -> Model | None:
+    """The model that a fact is about: its own, or the largest that holds its layer, or a layer made at its place."""
+    if isinstance(fact, Model):
+        return fact
+    if isinstance(fact, (ModelCall, StateWrite, StaticBatch, TrainingRun)) and fact.model is not None:
+        return fact.model
+    if isinstance(fact, HardWiredMode):
+        identity = fact.layer.identity
+        return _largest(program, lambda model: any(one.identity == identity for one in model.layers))
+    if isinstance(fact, Seeding):
+        made = {source.place.resolve() for source in fact.ineffective_for}
+        return _largest(program, lambda model: any(one.place.resolve() in made for one in model.layers))
+    place = finding.place
+    return _largest(program, lambda model: any(one.place.resolve() == place for one in model.layers))
+
+
+def _largest(program: Program, holds: Callable[[Model], bool]) -> Model | None:
+    return max(filter(holds, program.all(Model)), key=lambda model: len(model.layers), default=None)
+
+
+def swept_subject(paths: Sequence[str], asking: Asking) -> Subject | str:
+    """The one model that a sweep is about: a model file, or what is imported; or why there is none."""
+    if not paths and len(asking.targets) == 1:
+        return asking.targets[0].subject()
+    if len(paths) != 1:
+        return "name one model file, or what to import with --allow-import"
+    name = name_of(paths[0])
+    with OpenedModel(name) as model:
+        reader = format_of(model)
+        document = read_model(model)
+    if isinstance(document, Unreadable):
+        return f"{name}: {document.message}"
+    entry = document.entries[0].names[0] if document.entries else None
+    found = of_file(document, reader, os.path.abspath(name), entry, asking.shape)
+    return found if isinstance(found, Subject) else found.reason
+
+
+def target_of(text: str, shapes: Sequence[Sequence[int | None]]) -> Target:
+    """What ``path.py:name`` or ``path.py:name(arguments)`` names; arguments are literals.
+
+    Raises:
+        TargetError: it names nothing.
+    """
+    path, colon, call = text.rpartition(":")
+    if not colon or not path.endswith(".py"):
+        raise TargetError(f"{text!r} must be FILE.py:NAME, such as models.py:build_model")
+    if not os.path.isfile(path):
+        raise TargetError(f"there is no file {path!r}")
+    try:
+        expression = ast.parse(call, mode="eval").body
+        called = expression if isinstance(expression, ast.Call) else None
+        name = called.func if called is not None else expression
+        if not isinstance(name, ast.Name):
+            raise ValueError
+        arguments = [ast.literal_eval(one) for one in called.args] if called is not None else []
+        keywords = {str(k.arg): ast.literal_eval(k.value) for k in called.keywords} if called is not None else {}
+        json.dumps([arguments, keywords])
+    except (SyntaxError, ValueError, TypeError):
+        raise TargetError(f"{call!r} must be a name, or a call of it with constants") from None
+    absolute = os.path.abspath(path)
+    directory = os.path.dirname(absolute)
+    root = directory
+    while os.path.isfile(os.path.join(root, "__init__.py")) and root not in project_directories(directory)[-1:]:
+        root = os.path.dirname(root)
+    inputs = tuple(((None, *shape), "float32") for shape in shapes)
+    return Target(absolute, name.id, root, inputs, tuple(arguments), tuple(sorted(keywords.items())))
+
+
+@attrs.define(eq=False)
+class AnswerCache:
+    """What the worker answered before, in one file of the user's cache directory.
+
+    The key is what was asked, the content of the files that were run, and the interpreter with the date of its
+    frameworks' installation. What is imported from a user's program is not kept: its content is not known.
+    """
+
+    python: str
+    path: str = attrs.field(factory=lambda: os.path.join(cache_directory(), "confirmations.sqlite3"))
+
+    def get(self, key: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The answer to a request, or None."""
+        digest = self._digest(key)
+        if digest is None:
+            return None
+        try:
+            with sqlite3.connect(self.path) as connection:
+                connection.execute(_TABLE)
+                found = connection.execute("SELECT answer FROM answers WHERE key = ?", (digest,)).fetchone()
+            answer: Mapping[str, Any] | None = json.loads(found[0]) if found else None
+        except (sqlite3.Error, ValueError, OSError):
+            return None
+        return answer
+
+    def put(self, key: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        """Keep an answer. A cache that cannot be written is no cache."""
+        digest = self._digest(key)
+        if digest is None:
+            return
+        try:
+            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            with sqlite3.connect(self.path) as connection:
+                connection.execute(_TABLE)
+                connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (digest, json.dumps(answer)))
+        except (sqlite3.Error, OSError):
+            return
+
+    def _digest(self, key: Mapping[str, Any]) -> str | None:
+        subject = key["subject"]
+        if subject["kind"] == "imported":
+            return None
+        digest = hashlib.sha256(json.dumps([CACHE_VERSION, key, *_installation(self.python)], sort_keys=True).encode())
+        try:
+            for path in _files(subject.get("path")):
+                with open(path, "rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError:
+            return None
+        return digest.hexdigest()
+
+
+def cache_directory() -> str:
+    """Where a user's programs keep what can be made again (XDG base directories)."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "modelint")
+
+
+def _installation(python: str) -> tuple[object, ...]:
+    """What changes when another framework is installed: the interpreter and the dates of its package directories."""
+    prefix = os.path.dirname(os.path.dirname(os.path.abspath(python)))
+    library = os.path.join(prefix, "lib")
+    try:
+        names = sorted(name for name in os.listdir(library) if name.startswith("python"))
+        dates = [os.stat(os.path.join(library, name, "site-packages")).st_mtime_ns for name in names]
+    except OSError:
+        dates = []
+    return (os.path.abspath(python), *dates)
+
+
+def _files(path: str | None) -> list[str]:
+    if path is None:
+        return []
+    if os.path.isfile(path):
+        return [path]
+    return sorted(os.path.join(directory, name) for directory, _, names in os.walk(path) for name in names)

@@ -1,0 +1,282 @@
+"""Confirmation: findings settled by running the model, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import Project, Ran
+
+CLASSIFIER = """
+import keras
+import numpy as np
+from keras import layers
+
+model = keras.Sequential(
+    [
+        keras.Input((6,)),
+        layers.Dense(4),
+        layers.BatchNormalization(),
+        layers.Dropout({rate}),
+        layers.Dense(2),
+    ]
+)
+images = np.load("images.npy")
+labels = np.load("labels.npy")
+accuracy = np.mean(np.argmax(model(images, training=True), axis=1) == labels)
+"""
+
+DROPOUT = """
+import keras
+import numpy as np
+from keras import layers
+
+model = keras.Sequential([keras.Input((6,)), layers.Dense(4), layers.Dropout({rate}), layers.Dense(2)])
+images = np.load("images.npy")
+labels = np.load("labels.npy")
+accuracy = np.mean(np.argmax(model(images, training=True), axis=1) == labels)
+"""
+
+SUBCLASS = """
+import keras
+import numpy as np
+from keras import layers
+
+
+class Classifier(keras.Model):
+    def __init__(self, units=4):
+        super().__init__()
+        {before}
+        self.norm = layers.BatchNormalization()
+        self.head = layers.Dense(units)
+
+    def call(self, x, training=None):
+        return self.head(self.norm(x, training=training))
+
+
+if __name__ == "__main__":
+    model = Classifier()
+    images = np.load("images.npy")
+    labels = np.load("labels.npy")
+    accuracy = np.mean(np.argmax(model(images, training=True), axis=1) == labels)
+"""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    directory = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(directory))
+    return directory
+
+
+def confirmations(ran: Ran, rule: str) -> list[dict[str, object]]:
+    """The confirmations of a rule's findings, from a run that prints JSON."""
+    return [one["confirmation"] for one in json.loads(ran.out) if one["rule"] == rule]
+
+
+def confirm(project: Project, *arguments: str) -> Ran:
+    return project.run(
+        "check", "--confirm", "--output-format", "json", "--select", "train-mode-at-inference", *arguments
+    )
+
+
+@pytest.mark.parametrize(("keras", "framework"), [(">=3.6,<3.16", "keras 3"), ("<3", "tf_keras 2")])
+def test_a_prediction_in_train_mode_is_confirmed_with_what_was_measured(
+    project: Project, keras: str, framework: str
+) -> None:
+    project.write("modelint.toml", f'[frameworks]\nkeras = "{keras}"\n')
+    project.write("train.py", CLASSIFIER.format(rate=0.0))
+    ran = confirm(project, "train.py")
+    [found] = confirmations(ran, "train-mode-at-inference")
+    assert ran.code == 1
+    assert found["verdict"] == "confirmed"
+    assert str(found["framework"]).startswith(framework)
+    assert str(found["layer"]).startswith("batch_normalization")
+    assert found["source"] == "rebuilt from its 4 layers, with new weights"
+    assert isinstance(found["relative"], float)
+    assert found["relative"] > 0.1
+    assert (found["rows"], found["mode"], found["dtype"], found["device"]) == (8, "true", "float32", "cpu")
+
+
+def test_what_is_refuted_is_shown_and_does_not_fail_the_run(project: Project) -> None:
+    project.write("train.py", DROPOUT.format(rate=1e-12))  # alive, as far as anybody can read, and without effect
+    ran = confirm(project, "train.py")
+    assert [one["verdict"] for one in confirmations(ran, "train-mode-at-inference")] == ["refuted"]
+    assert ran.code == 0
+    text = project.run("check", "--confirm", "--select", "train-mode-at-inference", "train.py")
+    assert "= refuted: it runs in inference mode" in text.out
+
+
+def test_what_cannot_be_rebuilt_is_inconclusive_and_fails_as_before(project: Project) -> None:
+    project.write("train.py", SUBCLASS.format(before="pass"))
+    ran = confirm(project, "train.py")
+    [found] = confirmations(ran, "train-mode-at-inference")
+    assert found["verdict"] == "inconclusive"
+    assert found["message"] == (
+        "not run: Classifier is made by code of its own; allow it to be imported with --allow-import"
+    )
+    assert ran.code == 1
+
+
+def test_what_may_be_imported_is_run_on_inputs_of_the_given_shape(project: Project) -> None:
+    project.write("train.py", SUBCLASS.format(before="pass"))
+    ran = confirm(project, "--allow-import", "train.py:Classifier(units=3)", "--input-shape", "6", "train.py")
+    [found] = confirmations(ran, "train-mode-at-inference")
+    assert (found["verdict"], found["source"]) == ("confirmed", "Classifier, imported")
+
+
+@pytest.mark.parametrize(
+    ("before", "budget", "message"),
+    [
+        ("import os; os._exit(7)", "60", "the process that ran it ended (exit code 7)"),
+        ("import time; time.sleep(600)", "12", "it took more than"),
+        ("import socket; socket.create_connection(('192.0.2.1', 80))", "60", "does not let a model use the network"),
+        ("open('no such data')", "60", "FileNotFoundError"),
+    ],
+    ids=["crash", "hang", "network", "error"],
+)
+def test_whatever_goes_wrong_is_inconclusive_with_the_reason(
+    project: Project, before: str, budget: str, message: str
+) -> None:
+    project.write("train.py", SUBCLASS.format(before=before))
+    options = ("--allow-import", "train.py:Classifier", "--input-shape", "6", "--confirm-budget", budget)
+    [found] = confirmations(confirm(project, *options, "train.py"), "train-mode-at-inference")
+    assert found["verdict"] == "inconclusive"
+    assert message in str(found["message"])
+
+
+def interpreter(project: Project, option: str = "") -> tuple[str, Path]:
+    """An interpreter that writes down every start, and where it does."""
+    log = project.path / "starts"
+    script = project.write("python", f'#!/bin/sh\necho >> {log}\nexec {sys.executable} {option} "$@"\n')
+    script.chmod(script.stat().st_mode | stat.S_IEXEC)
+    return str(script), log
+
+
+def test_without_a_framework_it_says_how_to_get_one(project: Project) -> None:
+    project.write("train.py", CLASSIFIER.format(rate=0.0))
+    python, _ = interpreter(project, "-S")
+    [found] = confirmations(confirm(project, "--python", python, "train.py"), "train-mode-at-inference")
+    assert found["verdict"] == "inconclusive"
+    assert "pip install 'modelint[tensorflow]'" in str(found["message"])
+
+
+def test_what_was_measured_is_not_measured_again(project: Project) -> None:
+    project.write("train.py", CLASSIFIER.format(rate=0.0))
+    python, log = interpreter(project)
+    first = confirm(project, "--python", python, "train.py")
+    again = confirm(project, "--python", python, "train.py")
+    assert first.out == again.out
+    assert len(log.read_text().splitlines()) == 1
+    confirm(project, "--python", python, "--no-cache", "train.py")
+    assert len(log.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("check", "--confirm", "--allow-import", "train.py"), "must be FILE.py:NAME"),
+        (("check", "--confirm", "--allow-import", "missing.py:build"), "there is no file 'missing.py'"),
+        (
+            ("check", "--confirm", "--allow-import", "train.py:build(x)"),
+            "must be a name, or a call of it with constants",
+        ),
+        (("check", "--confirm", "--input-shape", "a,b"), "must be sizes parted by commas"),
+        (("confirm", "--plot", "sweep.png"), "--plot draws what --sweep measures"),
+        (("confirm", "--sweep"), "name one model file"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(project: Project, arguments: tuple[str, ...], message: str) -> None:
+    project.write("train.py", "x = 1\n")
+    ran = project.run(*arguments)
+    assert ran.code == 2
+    assert message in ran.err
+
+
+def test_a_sweep_shows_drift_throughput_and_memory_for_each_batch_size(project: Project) -> None:
+    project.write(
+        "models.py",
+        "import keras\nfrom keras import layers\n\n\ndef build():\n"
+        "    return keras.Sequential([keras.Input((6,)), layers.Dense(4), layers.BatchNormalization()])\n",
+    )
+    arguments = ("confirm", "--sweep", "--allow-import", "models.py:build", "--plot", "sweep.png")
+    ran = project.run(*arguments, "--output-format", "json")
+    assert ran.code == 0, ran.err
+    rows = json.loads(ran.out)["sweep"]
+    assert [row["size"] for row in rows] == [1, 2, 4, 8, 16, 32, 64, 128, 256]
+    assert all(row["drift"] < 1e-3 for row in rows)
+    assert all(row["memory"] > 0 for row in rows)
+    assert (project.path / "sweep.png").read_bytes().startswith(b"\x89PNG")
+
+
+RESIZING = """
+import keras
+import numpy as np
+from keras import layers
+
+model = keras.Sequential([keras.Input((8, 8, 3)), layers.Resizing(4, 4), layers.Flatten(), layers.BatchNormalization()])
+print(np.argmax(model(np.load("images.npy")), axis=1))
+"""
+
+
+def test_a_finding_about_some_versions_is_settled_where_one_of_them_is_installed(project: Project) -> None:
+    project.write("serve.py", RESIZING)
+    arguments = ("check", "--confirm", "--output-format", "json", "--select", "mode")
+    [found] = confirmations(project.run(*arguments), "missing-training-false")
+    assert found["verdict"] == "confirmed"
+    assert str(found["layer"]).startswith("batch_normalization")
+
+
+def test_a_finding_about_other_versions_than_the_installed_one_is_inconclusive(project: Project) -> None:
+    project.write("modelint.toml", '[frameworks]\nkeras = ">=3.16"\n')
+    project.write("train.py", CLASSIFIER.format(rate=0.0))
+    [found] = confirmations(confirm(project, "train.py"), "train-mode-at-inference")
+    assert found["verdict"] == "inconclusive"
+    assert "is installed, and the finding is about Keras 3.16" in str(found["message"])
+
+
+STATISTICS = """
+import keras
+import numpy as np
+from keras import layers
+
+
+class Center(layers.Layer):
+    def call(self, x):
+        return x - keras.ops.mean(x, axis={axis})
+
+
+model = keras.Sequential([keras.Input((4,)), Center()])
+print(np.argmax(model.predict(np.load("images.npy")), axis=1))
+"""
+
+
+def test_code_of_the_program_is_named_where_it_is_not_imported(project: Project) -> None:
+    project.write("serve.py", STATISTICS.format(axis=0))
+    arguments = ("check", "--confirm", "--output-format", "json", "--select", "batch-statistics-at-inference")
+    [found] = confirmations(project.run(*arguments), "batch-statistics-at-inference")
+    assert found["verdict"] == "inconclusive"
+    assert str(found["message"]).endswith("imported only with --allow-import serve.py:Center")
+
+
+LEARNING_PHASE = """
+import numpy as np
+from tensorflow import keras
+from tensorflow.keras import layers
+
+model = keras.Sequential([keras.Input((6,)), layers.Dense(4), layers.BatchNormalization()])
+keras.backend.set_learning_phase(1)
+print(np.argmax(model(np.load("images.npy")), axis=1))
+"""
+
+
+def test_what_the_program_sets_globally_is_not_refuted_by_a_run_without_it(project: Project) -> None:
+    project.write("modelint.toml", '[frameworks]\nkeras = "<3"\n')
+    project.write("serve.py", LEARNING_PHASE)
+    [found] = confirmations(confirm(project, "serve.py"), "train-mode-at-inference")
+    assert (found["verdict"], found["framework"]) == ("inconclusive", None)
