@@ -107,6 +107,7 @@ def confirm(paths: tuple[str, ...], **options: Any) -> int:
     A model comes from a model file, or is rebuilt from the graph that a script defines; code of the program is only
     imported with --allow-import. The exit code is that of check, without the findings that were refuted.
     """
+    from modelint.workspace.fixing import Outcome
     from modelint.workspace.run import Run
 
     asking = asking_of(options)
@@ -118,8 +119,8 @@ def confirm(paths: tuple[str, ...], **options: Any) -> int:
     run = Run(request_of(paths, options, overrides_of(options, catalogue)), catalogue, asking=asking)
     report = settled(report_of(run, quiet=options["quiet"]), asking, options)
     output_format = options["output_format"] or run.lookup.for_directory(os.getcwd()).output_format
-    shown = {"output": (), "output_file": None, "statistics": False, **options}
-    show(report, catalogue, output_format, shown)
+    shown = {"output": (), "output_file": None, "statistics": False, "fix_only": False, **options}
+    show(report, catalogue, output_format, shown, (), Outcome(run, report), aside=False)
     return report.exit_code
 
 

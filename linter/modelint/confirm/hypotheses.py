@@ -72,10 +72,15 @@ _PLAIN: Mapping[str, Claim] = {
 _BOTH = "keras.utils.set_random_seed"
 
 
-def hypothesis_of(rule: str, fact: object, program: Program) -> Hypothesis | None:
-    """What a rule's finding about a fact claims; None if running the model cannot settle it."""
+def hypothesis_of(rule: str, fact: object, program: Program, *, saved: bool = False) -> Hypothesis | None:
+    """What a rule's finding about a fact claims; None if running the model cannot settle it.
+
+    ``saved``: it is about a model file, whose names for what can be run are its own.
+    """
     versions = program.settings.versions
     match fact:
+        case ModelCall() if saved:
+            return Hypothesis(Claim.TRAIN_MODE, _having(fact.modes, Mode.TRAIN) or versions, "call", "false")
         case ModelCall():
             return _of_call(rule, fact)
         case HardWiredMode() if rule == "hard-wired-training":

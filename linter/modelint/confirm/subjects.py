@@ -90,9 +90,9 @@ FILES: Mapping[str, str] = {
 
 
 def of_file(
-    file: ModelFile, reader: str, path: str, entry: str | None, shape: Sequence[int | None]
+    file: ModelFile, reader: str, path: str, names: Sequence[str], shape: Sequence[int | None]
 ) -> Subject | NoSubject:
-    """A model file; ``path`` is absolute, ``entry`` the signature that a finding is about."""
+    """A model file; ``path`` is absolute, ``names`` are those of the signature that a finding is about."""
     kind = FILES.get(reader)
     if kind is None:
         return NoSubject(f"a {file.format} cannot be run here")
@@ -103,7 +103,11 @@ def of_file(
         if not shape:
             return NoSubject("TorchScript does not say what its inputs are; give --input-shape")
         description["shapes"] = [[None, *shape]]
-    return Subject(description, "the saved model", entry if kind == "saved_model" else None)
+    if kind == "saved_model":
+        if not names:
+            return NoSubject("which of its signatures it is part of is not known")
+        description["names"] = list(names)
+    return Subject(description, "the saved model", None if kind == "keras_file" else "call")
 
 
 def of_model(model: Model, generation: str) -> Subject | NoSubject:

@@ -74,13 +74,11 @@ class Asking:
     def witness_of_file(self, file: ModelFile, reader: str) -> Witness:
         """For the findings of a model file."""
         path = os.path.abspath(file.path)
-        first = file.entries[0].names[0] if file.entries else None
 
         def note(finding: Finding, fact: object, program: Program) -> None:
-            hypothesis = hypothesis_of(finding.rule, fact, program)
+            hypothesis = hypothesis_of(finding.rule, fact, program, saved=True)
             if hypothesis is not None:
-                entry = fact.through if isinstance(fact, ModelCall) else first
-                subject = of_file(file, reader, path, entry, self.shape)
+                subject = of_file(file, reader, path, _names(file, fact), self.shape)
                 self.questions.ask(finding, Question(hypothesis, subject))
 
         return note
@@ -139,6 +137,13 @@ def _largest(program: Program, holds: Callable[[Model], bool]) -> Model | None:
     return max(filter(holds, program.all(Model)), key=lambda model: len(model.layers), default=None)
 
 
+def _names(file: ModelFile, fact: object) -> Sequence[str]:
+    """The names under which a model file serves what a fact is about; none if it may be one of several."""
+    if isinstance(fact, ModelCall):
+        return next((entry.names for entry in file.entries if fact.through in entry.names), ())
+    return file.entries[0].names if len(file.entries) == 1 else ()
+
+
 def swept_subject(paths: Sequence[str], asking: Asking) -> Subject | str:
     """The one model that a sweep is about: a model file, or what is imported; or why there is none."""
     if not paths and len(asking.targets) == 1:
@@ -151,8 +156,8 @@ def swept_subject(paths: Sequence[str], asking: Asking) -> Subject | str:
         document = read_model(model)
     if isinstance(document, Unreadable):
         return f"{name}: {document.message}"
-    entry = document.entries[0].names[0] if document.entries else None
-    found = of_file(document, reader, os.path.abspath(name), entry, asking.shape)
+    names = document.entries[0].names if document.entries else ()
+    found = of_file(document, reader, os.path.abspath(name), names, asking.shape)
     return found if isinstance(found, Subject) else found.reason
 
 

@@ -14,18 +14,21 @@ from .probes import Runner
 
 
 class SignatureRunner:
-    """A signature of a SavedModel; the entry is its name."""
+    """A signature of a SavedModel, known by any of some names. It is run as it was saved, whatever the entry."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, names: Sequence[str]) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         import tensorflow
 
         self.tensorflow = tensorflow
         self.loaded = tensorflow.saved_model.load(path)
-        self.entry = next(iter(self.loaded.signatures))
+        found = next((name for name in names if name in self.loaded.signatures), None)
+        if found is None:
+            raise ValueError(f"the SavedModel has no signature {' or '.join(map(repr, names))}")
+        self.signature = self.loaded.signatures[found]
 
     def specs(self) -> Sequence[InputSpec]:
-        _, keywords = self._signature(self.entry).structured_input_signature
+        _, keywords = self.signature.structured_input_signature
         return [
             InputSpec(tuple(spec.shape.as_list()), spec.dtype.name, str(name))
             for name, spec in sorted(keywords.items())
@@ -34,7 +37,7 @@ class SignatureRunner:
     def run(self, inputs: Sequence[Array], entry: str) -> list[Array]:
         names = [str(spec.name) for spec in self.specs()]
         given = {name: self.tensorflow.constant(one) for name, one in zip(names, inputs, strict=True)}
-        outputs = self._signature(entry)(**given)
+        outputs = self.signature(**given)
         return [numpy.asarray(outputs[name]) for name in sorted(outputs)]
 
     def layers(self, inputs: Sequence[Array], entry: str) -> list[tuple[str, Array]]:
@@ -52,13 +55,6 @@ class SignatureRunner:
 
     def precise(self) -> Runner | None:
         return None
-
-    def _signature(self, name: str) -> Any:
-        signatures = self.loaded.signatures
-        if name not in signatures:
-            raise ValueError(f"the SavedModel has no signature {name!r}")
-        self.entry = name
-        return signatures[name]
 
     def _variables(self) -> list[Any]:
         found = {id(one): one for one in getattr(self.loaded, "variables", ())}

@@ -56,7 +56,7 @@ def _open(subject: Mapping[str, Any], device: str) -> Opened:
             placed = _tensorflow_device(device)
             from .other_models import SignatureRunner
 
-            return Opened(SignatureRunner(subject["path"]), _versions("tensorflow"), placed)
+            return Opened(SignatureRunner(subject["path"], subject["names"]), _versions("tensorflow"), placed)
         case "onnx":
             from .other_models import OnnxRunner
 
