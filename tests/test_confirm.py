@@ -118,7 +118,7 @@ def test_what_cannot_be_rebuilt_is_inconclusive_and_fails_as_before(project: Pro
     [found] = confirmations(ran, "train-mode-at-inference")
     assert found["verdict"] == "inconclusive"
     assert found["message"] == (
-        "not run: Classifier is made by code of its own; allow it to be imported with --allow-import"
+        "not run: Classifier is code of the program, which is imported only with --allow-import train.py:Classifier"
     )
     assert ran.code == 1
 

@@ -31,7 +31,9 @@ def decide(hypothesis: Hypothesis, screening: Mapping[str, Any]) -> Confirmation
     if found.verdict is not Verdict.REFUTED or hypothesis.claim in (Claim.WRITES, Claim.FIXED_BATCH):
         return found
     if screening["flat"]:
-        return _inconclusive(measured, hypothesis, "every row gets the same output, in which nothing can show")
+        return _inconclusive(
+            measured, hypothesis, "every row gets the same output, or none at all, in which nothing can show"
+        )
     if not str(screening["dtype"]).startswith(("float", "bfloat")):
         return _inconclusive(measured, hypothesis, "the outputs are no real numbers, in which small changes can show")
     return found
@@ -43,8 +45,11 @@ class _Measured:
     def __init__(self, screening: Mapping[str, Any]) -> None:
         self.screening = screening
         self.tolerance = float(screening["tolerance"])
+        reseeded = screening["reseeded"]
+        self.unsteady = float(reseeded["relative"]) > self.tolerance  # it draws from what no seed reaches
+        self.noise = 0.0 if self.unsteady else float(reseeded["absolute"])
         self.repeat = self._exact("repeat")
-        self.content = self._exact("content")
+        self.content = None if self.unsteady else self._exact("content")
 
     def worst(self, *names: str) -> Mapping[str, Any] | None:
         """The first of some differences that is one."""
@@ -63,13 +68,14 @@ class _Measured:
     def _exact(self, name: str) -> Mapping[str, Any] | None:
         """A difference that needs no tolerance, but for the noise that a repeat under one seed has."""
         found: Mapping[str, Any] = self.screening[name]
-        noise = float(self.screening["reseeded"]["absolute"])
-        return found if float(found["absolute"]) > 4 * noise else None
+        return found if float(found["absolute"]) > 4 * self.noise else None
 
     def _beyond(self, name: str) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = self.screening[name]
         if found is None:
             return None
+        if name == "size" and self.repeat:
+            return None  # a batch of another size draws other numbers
         precise = self.screening.get("precise") if name == "size" else None
         if precise is not None and float(precise["relative"]) < ROUNDING:
             return None  # it shrinks with the precision of the arithmetic: rounding
@@ -78,6 +84,8 @@ class _Measured:
 
 
 def _mixes(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
+    if measured.unsteady:
+        return _inconclusive(measured, hypothesis, "it draws at random, from what no seed reaches")
     text = "a row's prediction changes by {} when other rows of its batch do"
     return _either(measured, hypothesis, measured.worst("content", "size"), text, "no row depends on another")
 

@@ -139,9 +139,10 @@ def _largest(program: Program, holds: Callable[[Model], bool]) -> Model | None:
 
 def _names(file: ModelFile, fact: object) -> Sequence[str]:
     """The names under which a model file serves what a fact is about; none if it may be one of several."""
-    if isinstance(fact, ModelCall):
-        return next((entry.names for entry in file.entries if fact.through in entry.names), ())
-    return file.entries[0].names if len(file.entries) == 1 else ()
+    if len(file.entries) == 1:
+        return file.entries[0].names
+    through = fact.through if isinstance(fact, ModelCall) else None
+    return next((entry.names for entry in file.entries if through == f"signature {entry.names[0]!r}"), ())
 
 
 def swept_subject(paths: Sequence[str], asking: Asking) -> Subject | str:

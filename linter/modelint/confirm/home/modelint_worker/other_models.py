@@ -137,7 +137,9 @@ class TorchRunner:
                 for one in _tensors(outputs)]  # fmt: skip
 
     def layers(self, inputs: Sequence[Array], entry: str) -> list[tuple[str, Array]]:
-        if not self.switchable:
+        import torch
+
+        if not self.switchable or isinstance(self.module, torch.jit.ScriptModule):  # which takes no hooks
             return []
         taken: list[tuple[str, Array]] = []
 

@@ -82,7 +82,7 @@ class Screening:
     ``content``: rows whose input stayed, beside other rows. ``repeat``: the same input again, after another one.
     ``reseeded``: the same again from the same state and seed. ``size``: the last row alone. ``mode``: against the other
     way of running it. ``written``: variables that one call changed, with how much. ``precise``: the same as ``size`` in
-    float64, where ``size`` is near the tolerance. ``flat``: every row got the same output. ``companions`` and ``runs``
+    float64, where ``size`` is near the tolerance. ``flat``: every row got the same output, or no output has rows. ``companions`` and ``runs``
     are those of ``training_probes``.
     """
 
@@ -141,7 +141,7 @@ class _Screen:
             found = Screening(self.entry, self.rows, dtype, TOLERANCES.get(dtype, 1e-3))
             found.written = _written(start, after)
             found.not_a_number = has_no_number(first)
-            found.flat = all(bool((one == one[:1]).all()) for one in first if one.shape[:1] == (self.rows,))
+            found.flat = all(bool((one == one[:1]).all()) for one in first if self._has_rows(one))
             # what is carried from call to call shows only after another input
             runner.restore(start)
             runner.seed(self.seed)
@@ -171,7 +171,8 @@ class _Screen:
     def _content(self, first: list[Array], start: Mapping[str, Array], found: Screening) -> Difference:
         """Odd rows, with even rows replaced, under the same seed. Noise of a repeat under one seed is no dependence."""
         beside = self._run(self.mixed, fresh=start)
-        result = difference([one[1::2] for one in first], [one[1::2] for one in beside])
+        pairs = [(a, b) for a, b in zip(first, beside, strict=True) if self._has_rows(a)]
+        result = difference([a[1::2] for a, _ in pairs], [b[1::2] for _, b in pairs])
         if result.absolute <= 4 * found.reseeded.absolute:
             return Difference()
         if result.any and found.reseeded.absolute == 0.0:
@@ -184,7 +185,16 @@ class _Screen:
             alone = self._run([one[-1:] for one in self.inputs], fresh=start)
         except Exception as error:  # whatever a framework raises for a batch that it does not take
             return Difference(error=sentence(error))
-        return difference([one[-1:] for one in first], alone)
+        return self._last(first, alone)
+
+    def _has_rows(self, output: Array) -> bool:
+        """Whether an output has a row for each of the batch; a state of an RNN has its layers there."""
+        return output.shape[:1] == (self.rows,)
+
+    def _last(self, whole: Sequence[Array], alone: Sequence[Array]) -> Difference:
+        """The last row of the outputs that have rows, against what a batch of it alone gives."""
+        pairs = [(a[-1:], b) for a, b in zip(whole, alone, strict=True) if self._has_rows(a)]
+        return difference([a for a, _ in pairs], [b for _, b in pairs])
 
     def _precise(self) -> Difference | None:
         """The last row alone against the same in its batch, in float64, where rounding is a billion times smaller."""
@@ -194,7 +204,7 @@ class _Screen:
         inputs = [one.astype("float64") if one.dtype.kind == "f" else one for one in self.inputs]
         whole, alone = runner.run(inputs, self.entry), runner.run([one[-1:] for one in inputs], self.entry)
         self.calls += 2
-        return difference([one[-1:] for one in whole], alone)
+        return self._last(whole, alone)
 
     def _mode(self, first: list[Array], other: str, start: Mapping[str, Array]) -> Difference:
         self.runner.restore(start)

@@ -1,0 +1,125 @@
+"""Findings of real model files, settled by running the files: one worker, one run over a directory of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+import tf_keras
+import torch
+
+import saved_keras_models as keras_models
+import saved_model_builders as saved_models
+from conftest import Project
+from torch_networks import NETWORKS
+
+KERAS = {
+    "augmented": {"train-mode-at-inference"},
+    "hard_wired": {"hard-wired-training"},
+    "nested": set(),
+    "plain": set(),
+    "softmax_over_the_batch": {"batch-statistics-at-inference"},
+    "standardised": {"batch-statistics-at-inference"},
+    "standardised_by_sample": set(),
+    "stateful": {"state-written-at-inference", "static-batch-size"},
+}
+"""Models by builder, with what is confirmed of their files."""
+
+SAVED = {
+    "keras2_clean": set(),
+    "keras2_softmax_over_the_batch": {"batch-statistics-at-inference"},
+    "keras3_batch_statistics": {"train-mode-at-inference"},
+    "keras3_clean": set(),
+    "keras3_live_dropout": {"train-mode-at-inference"},
+    "keras3_softmax_over_the_batch": {"batch-statistics-at-inference"},
+}
+
+TORCH = {
+    "centred": {"batch-statistics-at-inference"},
+    "centred by sample": set(),
+    "conv": set(),
+    "conv in train mode": {"train-mode-at-inference"},
+    "noise": {"randomness-at-inference"},
+    "softmax": set(),
+    "softmax over the batch": {"batch-statistics-at-inference"},
+}
+
+NOT_SEEN_IN_SCRIPTS = {"centred", "softmax over the batch"}
+"""TorchScript keeps no shapes, so that nothing says which axis is that of the batch."""
+
+
+def settled(project: Project, *arguments: str) -> dict[str, dict[str, str]]:
+    """The verdicts of a run over all files, by file (or directory) and rule."""
+    options = ("--confirm", "--pedantic", "--confirm-budget", "500", "--no-cache", "--quiet", "--output-format", "json")
+    ran = project.run("check", *options, *arguments)
+    found: dict[str, dict[str, str]] = {}
+    for one in json.loads(ran.out):
+        if one["confirmation"] is not None:
+            assert one["confirmation"]["source"] in ("", "the saved model"), one["confirmation"]
+            found.setdefault(one["path"], {})[one["rule"]] = one["confirmation"]["verdict"]
+    return found
+
+
+def expected(of: dict[str, set[str]], named: Callable[[str], str]) -> dict[str, dict[str, str]]:
+    return {named(name): dict.fromkeys(sorted(rules), "confirmed") for name, rules in of.items() if rules}
+
+
+def test_findings_of_keras_files_are_confirmed_by_running_them(project: Project) -> None:
+    for name in KERAS:
+        build = getattr(keras_models, name)
+        build(keras).save(f"{name}.keras")
+        build(tf_keras).save(f"{name}.h5")
+    assert settled(project, ".") == expected(KERAS, "{}.keras".format) | expected(KERAS, "{}.h5".format)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_findings_of_saved_models_are_confirmed_by_running_their_signatures(project: Project) -> None:
+    for name in SAVED:
+        saved_models.BUILDERS[name](project.path / name)
+    assert settled(project, ".") == expected(SAVED, str)
+
+
+def network(name: str) -> tuple[Any, torch.Tensor]:
+    make, shape = NETWORKS[name]
+    torch.manual_seed(0)
+    module = make()
+    module.train(name.endswith("in train mode"))
+    return module, torch.randn(4, *shape)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("written", ["onnx", "pt2", "pt"])
+def test_findings_of_files_that_torch_wrote_are_confirmed_by_running_them(project: Project, written: str) -> None:
+    shapes = {}
+    for name in TORCH:
+        module, sample = network(name)
+        shape = ",".join(map(str, sample.shape[1:]))
+        path = Path(shape, f"{name}.{written}")
+        path.parent.mkdir(exist_ok=True)
+        shapes[name] = shape
+        if written == "onnx":
+            training = torch.onnx.TrainingMode.PRESERVE
+            torch.onnx.export(
+                *(module, (sample,), str(path)),
+                dynamo=False,
+                training=training,
+                do_constant_folding=not module.training,
+                input_names=["x"],
+                dynamic_axes={"x": {0: "batch"}},
+            )
+        elif written == "pt2":
+            program = torch.export.export(module, (sample,), dynamic_shapes=[{0: torch.export.Dim("batch", min=1)}])
+            torch.export.save(program, path)
+        else:
+            torch.jit.trace(module, sample, check_trace=False).save(str(path))
+    seen = {name: rules for name, rules in TORCH.items() if written != "pt" or name not in NOT_SEEN_IN_SCRIPTS}
+    wanted = expected(seen, lambda name: f"{shapes[name]}/{name}.{written}")
+    if written == "pt":  # TorchScript does not say what its inputs are
+        found = [settled(project, "--input-shape", shape, shape) for shape in set(shapes.values())]
+        assert {path: verdicts for each in found for path, verdicts in each.items()} == wanted
+    else:
+        assert settled(project, ".") == wanted
