@@ -5,8 +5,8 @@
 
 Each variant of a class is put through the probes by itself: the same rows beside others, the same input again, alone
 against in a batch. What they say (it draws at random; its rows depend on each other; it writes state) is compared with
-the table of the linter for Keras (``frameworks/keras_layers.json``, measured by ``benchmarks/tables`` with a protocol of
-its own), and for torch with the traits of the classes, written by hand below, or with a table of another measurement.
+the table of the linter for Keras (``frameworks/keras_layers.json``, which ``benchmarks/tables`` measured in another way),
+and for torch with the traits of the classes, written by hand below, or with a table of another measurement.
 Prints a confusion matrix for inference mode, on which confirmations rest, and one for train mode, and every
 disagreement. In inference mode there must be none: the exit code says so.
 """
@@ -54,7 +54,7 @@ def measured(case: Case, entry: str) -> frozenset[str]:
     found = screen.screen(None)
     unsteady = found.reseeded.relative > found.tolerance
     said = {
-        "draws": found.repeat.any and found.repeat.absolute > 4 * (0 if unsteady else found.reseeded.absolute),
+        "draws": found.redrawn.any,
         "mixes": not unsteady
         and (found.content.any or (found.size.relative > found.tolerance and not found.repeat.any)),
         "writes": any(not any(mark in name for mark in STATES) for name in found.written),
@@ -143,43 +143,30 @@ def keras_cases(library: str) -> Iterator[Case]:
 
 
 def _table_says(name: str, variant: Any, version: Any, layer_object: Any, traits_of: Any) -> dict[str, frozenset[str]]:
+    """The traits of a variant by mode: its own, and those of the layers that it wraps."""
     from keras_variants import Part
+
+    found: dict[str, set[str]] = {"false": set(), "true": set()}
+
+    def add(kind: str, config: Mapping[str, Any]) -> None:
+        traits = traits_of(layer_object(kind, {key: setting(one) for key, one in config.items()}, None, ()), version)
+        for mode, when in (("false", "at_inference"), ("true", "in_training")):
+            names = {"draws": "stochastic", "mixes": "couples_batch", "writes": "writes_state"}
+            found[mode] |= {trait for trait, column in names.items() if getattr(traits, f"{column}_{when}")}
 
     def setting(value: Any) -> Any:
         match value:
-            case Part():
+            case Part("function"):
+                return None
+            case Part(kind, config):
+                add(kind, config)
                 return None
             case list() | tuple():
                 return tuple(map(setting, value))
         return value
 
-    inner = tuple(
-        layer_object(value.kind, {key: setting(one) for key, one in value.config.items()}, None)
-        for value in variant.config.values()
-        if isinstance(value, Part) and value.kind != "function"
-    )
-    config = {key: setting(value) for key, value in variant.config.items()}
-    traits = traits_of(layer_object(name, config, None, inner), version)
-    return {
-        "false": frozenset(
-            trait
-            for trait, holds in (
-                ("draws", traits.stochastic_at_inference),
-                ("mixes", traits.couples_batch_at_inference),
-                ("writes", traits.writes_state_at_inference),
-            )
-            if holds
-        ),
-        "true": frozenset(
-            trait
-            for trait, holds in (
-                ("draws", traits.stochastic_in_training),
-                ("mixes", traits.couples_batch_in_training),
-                ("writes", traits.writes_state_in_training),
-            )
-            if holds
-        ),
-    }
+    add(name, variant.config)
+    return {mode: frozenset(traits) for mode, traits in found.items()}
 
 
 # torch
@@ -277,7 +264,7 @@ def _traits_of(name: str, table: Mapping[str, Mapping[str, bool]] | None) -> dic
                 trait
                 for trait, columns in (
                     ("draws", (f"stochastic_{suffix}",)),
-                    ("mixes", (f"cross_sample_{suffix}", f"batch_size_{suffix}")),
+                    ("mixes", (f"cross_sample_{suffix}",)),
                     ("writes", (f"state_update_{suffix}",)),
                 )
                 if any(row.get(column) for column in columns)

@@ -49,6 +49,7 @@ class _Measured:
         self.unsteady = float(reseeded["relative"]) > self.tolerance  # it draws from what no seed reaches
         self.noise = 0.0 if self.unsteady else float(reseeded["absolute"])
         self.repeat = self._exact("repeat")
+        self.redrawn = self._exact("redrawn")
         self.content = None if self.unsteady else self._exact("content")
 
     def worst(self, *names: str) -> Mapping[str, Any] | None:
@@ -68,7 +69,7 @@ class _Measured:
     def _exact(self, name: str) -> Mapping[str, Any] | None:
         """A difference that needs no tolerance, but for the noise that a repeat under one seed has."""
         found: Mapping[str, Any] = self.screening[name]
-        return found if float(found["absolute"]) > 4 * self.noise else None
+        return found if found["error"] or float(found["absolute"]) > 4 * self.noise else None
 
     def _beyond(self, name: str) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = self.screening[name]
@@ -86,13 +87,18 @@ class _Measured:
 def _mixes(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
     if measured.unsteady:
         return _inconclusive(measured, hypothesis, "it draws at random, from what no seed reaches")
+    if measured.content and measured.content["error"]:
+        text = f"the output depends on the other rows of the batch: {measured.content['error']}"
+        return _made(measured, hypothesis, Verdict.CONFIRMED, text, measured.content)
     text = "a row's prediction changes by {} when other rows of its batch do"
     return _either(measured, hypothesis, measured.worst("content", "size"), text, "no row depends on another")
 
 
 def _changes(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
+    if measured.repeat is not None and measured.redrawn is None:
+        return _inconclusive(measured, hypothesis, "it carries a state from call to call, which hides what is drawn")
     text = "the same input gets a prediction that differs by {}"
-    return _either(measured, hypothesis, measured.repeat, text, "the same input gets the same prediction")
+    return _either(measured, hypothesis, measured.redrawn, text, "the same input gets the same prediction")
 
 
 def _train_mode(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
@@ -108,6 +114,8 @@ def _train_mode(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
             return _confirmed(measured, hypothesis, found, text)
     if measured.written():
         return _writes(measured, hypothesis)
+    if measured.content or measured.repeat:
+        return _inconclusive(measured, hypothesis, "the shape of its output varies")
     return _refuted(measured, hypothesis, "it runs in inference mode: same rows, same predictions, nothing written")
 
 

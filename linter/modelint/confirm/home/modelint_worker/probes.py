@@ -80,7 +80,8 @@ class Screening:
     """What the probes measured in one way of running a model.
 
     ``content``: rows whose input stayed, beside other rows. ``repeat``: the same input again, after another one.
-    ``reseeded``: the same again from the same state and seed. ``size``: the last row alone. ``mode``: against the other
+    ``redrawn``: from the same state, with chance going on, where that differed: what is carried from call to call is no
+    chance. ``reseeded``: the same again from the same state and seed. ``size``: the last row alone. ``mode``: against the other
     way of running it. ``written``: variables that one call changed, with how much. ``precise``: the same as ``size`` in
     float64, where ``size`` is near the tolerance. ``flat``: every row got the same output, or no output has rows. ``companions`` and ``runs``
     are those of ``training_probes``.
@@ -93,6 +94,7 @@ class Screening:
     calls: int = 0
     content: Difference = field(default_factory=Difference)
     repeat: Difference = field(default_factory=Difference)
+    redrawn: Difference = field(default_factory=Difference)
     reseeded: Difference = field(default_factory=Difference)
     size: Difference = field(default_factory=Difference)
     mode: Difference | None = None
@@ -148,6 +150,8 @@ class _Screen:
             self._run(self.inputs)
             self._run(self.mixed)
             found.repeat = difference(first, self._run(self.inputs))
+            if found.repeat.any:
+                found.redrawn = self._redrawn(first, start)
             found.reseeded = difference(first, self._run(self.inputs, fresh=start))
             found.content = self._content(first, start, found)
             found.size = self._size(first, start)
@@ -168,14 +172,21 @@ class _Screen:
         self.calls += 1
         return self.runner.run(inputs, self.entry)
 
+    def _redrawn(self, first: list[Array], start: Mapping[str, Array]) -> Difference:
+        """The same from the same state, but for that of random generators, which are integers."""
+        now = self.runner.state()
+        self.runner.restore({name: value if value.dtype.kind == "f" else now[name] for name, value in start.items()})
+        self.runner.seed(self.seed + 1)
+        return difference(first, self._run(self.inputs))
+
     def _content(self, first: list[Array], start: Mapping[str, Array], found: Screening) -> Difference:
         """Odd rows, with even rows replaced, under the same seed. Noise of a repeat under one seed is no dependence."""
         beside = self._run(self.mixed, fresh=start)
         pairs = [(a, b) for a, b in zip(first, beside, strict=True) if self._has_rows(a)]
         result = difference([a[1::2] for a, _ in pairs], [b[1::2] for _, b in pairs])
-        if result.absolute <= 4 * found.reseeded.absolute:
+        if result.error is None and result.absolute <= 4 * found.reseeded.absolute:
             return Difference()
-        if result.any and found.reseeded.absolute == 0.0:
+        if result.absolute and found.reseeded.absolute == 0.0:
             result.layer = self._first_layer(self.mixed, start, slice(1, None, 2))
         return result
 
