@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from conftest import Project
-from fixture_reader import settings_of, without_marks
 from modelint.facts import KerasVersion
+from modelint.testing.fixtures import settings_of, without_marks
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 GENERATIONS = {

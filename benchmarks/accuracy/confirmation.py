@@ -5,8 +5,8 @@
 
 Each variant of a class is put through the probes by itself: the same rows beside others, the same input again, alone
 against in a batch. What they say (it draws at random; its rows depend on each other; it writes state) is compared with
-the table of the linter for Keras (``frameworks/keras_layers.json``, which ``benchmarks/tables`` measured in another way),
-and for torch with the traits of the classes, written by hand below, or with a table of another measurement.
+the table of the linter for Keras (``frameworks/keras_layers.json``, which ``benchmarks/tables`` measured in another
+way), and for torch with the traits of the classes, written by hand below, or with a table of another measurement.
 Prints a confusion matrix for inference mode, on which confirmations rest, and one for train mode, and every
 disagreement. In inference mode there must be none: the exit code says so.
 """

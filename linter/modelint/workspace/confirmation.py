@@ -98,7 +98,10 @@ class Asking:
         found = of_model(model, generation)
         if isinstance(found, Subject):
             return found
-        allowed = self._imported(model.kind, model.origin.resolve().path, generation, program)
+        defined = (one.place.resolve().path for one in program.all(ForwardPass) if one.owner == model.kind)
+        allowed = self._imported(model.kind, next(defined, model.origin.resolve().path), generation, program)
+        if model.kind not in ("Sequential", "Functional"):
+            return allowed
         return allowed if isinstance(allowed, Subject) else found
 
     def _imported(self, name: str, path: str, generation: str, program: Program) -> Subject | NoSubject:

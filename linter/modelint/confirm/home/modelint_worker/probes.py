@@ -80,11 +80,11 @@ class Screening:
     """What the probes measured in one way of running a model.
 
     ``content``: rows whose input stayed, beside other rows. ``repeat``: the same input again, after another one.
-    ``redrawn``: from the same state, with chance going on, where that differed: what is carried from call to call is no
-    chance. ``reseeded``: the same again from the same state and seed. ``size``: the last row alone. ``mode``: against the other
-    way of running it. ``written``: variables that one call changed, with how much. ``precise``: the same as ``size`` in
-    float64, where ``size`` is near the tolerance. ``flat``: every row got the same output, or no output has rows. ``companions`` and ``runs``
-    are those of ``training_probes``.
+    ``redrawn``: from the same state, with chance going on, where that differed, for what is carried from call to call
+    is no chance. ``reseeded``: the same again from the same state and seed. ``size``: the last row alone. ``precise``:
+    the same in float64, where it is near the tolerance. ``mode``: against the other way of running it. ``written``:
+    variables that one call changed, with how much. ``flat``: every row got the same output, or no output has rows.
+    ``companions`` and ``runs`` are those of ``training_probes``.
     """
 
     entry: str
@@ -200,7 +200,7 @@ class _Screen:
 
     def _has_rows(self, output: Array) -> bool:
         """Whether an output has a row for each of the batch; a state of an RNN has its layers there."""
-        return output.shape[:1] == (self.rows,)
+        return bool(output.shape[:1] == (self.rows,))
 
     def _last(self, whole: Sequence[Array], alone: Sequence[Array]) -> Difference:
         """The last row of the outputs that have rows, against what a batch of it alone gives."""
