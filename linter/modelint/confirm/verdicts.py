@@ -160,6 +160,10 @@ def _unseeded(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
 
 def _writes(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
     written = measured.written()
+    if not written and measured.repeat:
+        return _inconclusive(
+            measured, hypothesis, "its predictions change from call to call, but no variable known here"
+        )
     if not written:
         return _refuted(measured, hypothesis, "a call leaves all variables as they were")
     name = max(written, key=lambda one: written[one])

@@ -160,7 +160,13 @@ class KerasRunner:
             if getattr(layer, "stateful", False)
             for state in _flat(getattr(layer, "states", None) or [])  # which are no variables of the model
         ]
-        found = {id(one): one for one in (*self.model.variables, *carried) if hasattr(one, "assign")}
+        own = [
+            value
+            for layer in self.model._flatten_layers()
+            for value in vars(layer).values()
+            if hasattr(value, "assign")  # a tf.Variable, which Keras 3 does not count
+        ]
+        found = {id(one): one for one in (*self.model.variables, *carried, *own) if hasattr(one, "assign")}
         return [one for one in found.values() if "string" not in str(one.dtype)]
 
     def _shake(self) -> None:
