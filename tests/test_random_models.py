@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from modelint.analysis import Analysis
 from modelint.confirm.subjects import Target
 from modelint.confirm.worker import Worker
-from modelint.facts import HardWiredMode, KerasVersion, Mode, ModelCall, Program, Settings
+from modelint.facts import HardWiredMode, KerasVersion, Mode, ModelCall, Passing, Program, Settings
 from modelint.workspace.sources import FileSources
 
 VERSION = KerasVersion.KERAS_3_10
@@ -104,13 +104,13 @@ def read(program: Program, entry: str) -> dict[str, bool | None]:
         (one.modes_in_predict if entry in ("predict", "false") else one.modes_when_called)[VERSION]
         for one in program.all(HardWiredMode)
     ]
-    if entry == "true":  # which overrides what is written into the calls, as fit does
-        wired = []
-    modes = [mode, *wired] if call.affected else wired
-    told = Mode.TRAIN in modes
-    train = None if Mode.UNKNOWN in modes and not told else told
-    if entry == "true" and any(one.training.value == "false" for one in call.model.layers):
-        train = None  # the fact speaks of what is not told otherwise
+    told = Mode.TRAIN in ([mode, *wired] if call.affected else wired)
+    train = None if call.affected and mode is Mode.UNKNOWN and not told else told
+    written = {layer.training for layer in call.model.layers}
+    if entry == "true":  # which overrides what is written into the calls; the fact speaks of the others only
+        train = None if Passing.FALSE in written else bool(call.model.mode_sensitive)
+    if entry == "call" and any(layer.path and layer.training is Passing.TRUE for layer in call.model.layers):
+        train = None  # the fact of a nested model speaks of calling that model by itself
     mixes = any(layer.traits.couples_batch_at_inference for layer in call.model.layers) if train is False else None
     return {"train mode": train, "mixes": mixes}
 
