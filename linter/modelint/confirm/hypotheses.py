@@ -42,7 +42,7 @@ class Hypothesis:
     """A claim, the way of running the model that it is about (``entry``), and the one to compare that with.
 
     ``versions`` are those that the claim is made for. ``partial`` says that other layers of the model may show the same
-    for reasons of their own, so that it proves nothing. ``seeds`` are the global seeds that each of two runs sets, by
+    for reasons of their own, or that the claim may hold and not show, so that one outcome proves nothing. ``seeds`` are the global seeds that each of two runs sets, by
     function and number: ``before`` the model is built, or after.
     """
 
@@ -100,7 +100,8 @@ def hypothesis_of(rule: str, fact: object, program: Program, *, saved: bool = Fa
         case Program() if rule == "unseeded-dropout":
             return Hypothesis(Claim.UNSEEDED, versions, "true", seeds=_seeds(program.all(Seeding)))
     claim = _PLAIN.get(rule)
-    return Hypothesis(claim, versions) if claim is not None else None
+    # dropout with a constant seed is on, and draws the same on every call
+    return Hypothesis(claim, versions, partial=rule == "mode-blind-dropout") if claim is not None else None
 
 
 def _of_call(rule: str, call: ModelCall) -> Hypothesis | None:
