@@ -42,8 +42,8 @@ class Hypothesis:
     """A claim, the way of running the model that it is about (``entry``), and the one to compare that with.
 
     ``versions`` are those that the claim is made for. ``partial`` says that other layers of the model may show the same
-    for reasons of their own, or that the claim may hold and not show, so that one outcome proves nothing. ``seeds`` are the global seeds that each of two runs sets, by
-    function and number: ``before`` the model is built, or after.
+    for reasons of their own, or that the claim may hold and not show, so that one outcome proves nothing. ``seeds`` are
+    the global seeds that each of two runs sets, by function and number: ``before`` the model is built, or after.
     """
 
     claim: Claim
