@@ -127,6 +127,8 @@ def of_model(model: Model, generation: str) -> Subject | NoSubject:
     rebuilt = []
     for index in layers:
         layer = model.layers[index]
+        if layer.path:  # which resolves the mode of its layers by how it is called itself
+            return NoSubject(f"{model} holds the model {layer.path[0]!r}, and models inside of models are not rebuilt")
         problem = _problem(layer)
         if problem:
             return NoSubject(problem)
