@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import shutil
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -337,3 +339,38 @@ def _compare_attributes(node: Node, expected: graph_pb2.NodeDef) -> None:
 
 def _shape(message) -> tuple[int | None, ...] | None:
     return None if message.unknown_rank else tuple(None if dim.size < 0 else dim.size for dim in message.dim)
+
+
+def exported(family: str, name: str, path: Path) -> Path:
+    """An application of Keras without trained weights, as a SavedModel."""
+    keras = importlib.import_module(family)
+    keras.backend.clear_session()
+    network = getattr(keras.applications, name)(weights=None)
+    if family == "keras":
+        network.export(path, verbose=False)
+    else:
+        network.save(path, save_format="tf")
+    return path
+
+
+def assert_clean(path: Path) -> None:
+    """Nothing happens at inference that should not, and nothing is left unexamined."""
+    file = read(path)
+    assert file.entries
+    assert [effect for entry in file.entries for effect in entry.effects] == []
+    assert (file.unexamined, file.problems) == ((), ())
+
+
+@pytest.mark.parametrize("family", ["keras", "tf_keras"])
+def test_a_served_application_reads_without_a_finding(family: str, tmp_path: Path) -> None:
+    assert_clean(exported(family, "MobileNetV3Small", tmp_path / "served"))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("family", ["keras", "tf_keras"])
+def test_all_served_applications_read_without_a_finding(family: str, tmp_path: Path) -> None:
+    applications = importlib.import_module(family).applications
+    for name in sorted(name for name in dir(applications) if name[0].isupper()):
+        path = exported(family, name, tmp_path / "served")
+        assert_clean(path)
+        shutil.rmtree(path)
