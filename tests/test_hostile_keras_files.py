@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from model_in_memory import InMemory
 from modelint.artifacts import keras_archive, keras_hdf5, keras_json
 from modelint.artifacts.archive import Archive
 from modelint.artifacts.hdf5 import root_attributes
@@ -33,22 +34,6 @@ MODELS = Path(__file__).parent.parent / "fixtures" / "models"
 READERS = {".keras": keras_archive, ".h5": keras_hdf5, ".json": keras_json}
 MOST_BYTES = 200 * 2**20
 """What reading the worst file may take."""
-
-
-class InMemory:
-    """The bytes of one file."""
-
-    path = "model"
-    is_directory = False
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-
-    def data(self, member: str = "") -> bytes | None:
-        return None if member else self.content
-
-    def members(self) -> tuple[str, ...]:
-        return ()
 
 
 def read(content: bytes, suffix: str) -> ModelFile:

@@ -39,11 +39,6 @@ def program_of(file: ModelFile, settings: Settings) -> Program:
     return Program(file.path, facts, settings)
 
 
-def node_place(path: str, layer: Layer) -> Place:
-    """The place of a layer in a model file: its path through the nested models."""
-    return Place(path, node="/".join((*layer.path, layer.name or layer.kind)))
-
-
 def _facts(file: ModelFile, entry: Entry, settings: Settings) -> Iterator[Fact]:
     yield entry.model
     for fact in entry.facts:

@@ -98,10 +98,15 @@ def whole_model(path: str) -> str:
 def holds_model(path: str) -> bool:
     """Whether a file or directory has the content of a model file, of whatever format."""
     with OpenedModel(name_of(path)) as model:
-        try:
-            return format_of(model) != UNKNOWN_FORMAT
-        except (OSError, ValueError):
-            return False
+        return format_in(model) != UNKNOWN_FORMAT
+
+
+def format_in(model: OpenedModel) -> str:
+    """The format of an opened model, as ``artifacts.sniffing`` names it; unknown too where it cannot be looked at."""
+    try:
+        return format_of(model)
+    except (OSError, ValueError):
+        return UNKNOWN_FORMAT
 
 
 def _mapped(path: str) -> Data | None:

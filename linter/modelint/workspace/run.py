@@ -15,7 +15,7 @@ import attrs
 
 from modelint.artifacts.model_file import ModelFile
 from modelint.artifacts.reading import read_model
-from modelint.artifacts.sniffing import format_of
+from modelint.artifacts.sniffing import UNKNOWN_FORMAT
 from modelint.documents import Notebook, Script, Unreadable
 from modelint.documents.cells import in_cells
 from modelint.engine import Analysis, Policy, examine, examine_model, settle, unexamined, unreadable
@@ -28,7 +28,7 @@ from modelint.suppress import Suppressions, read_suppressions
 from modelint.workspace.configuration import Configuration, ConfigurationError
 from modelint.workspace.discovery import Discovered, Exclusion, discover
 from modelint.workspace.lookup import Lookup, Overrides
-from modelint.workspace.model_files import OpenedModel, holds_model
+from modelint.workspace.model_files import OpenedModel, format_in
 from modelint.workspace.names import name_of
 from modelint.workspace.relevance import Relevance
 from modelint.workspace.sources import FileSources
@@ -255,10 +255,10 @@ class Run:
         found: dict[str, tuple[Finding, ...]] = {}
         for name in discovered.models:
             with OpenedModel(name) as model:
-                if name not in discovered.named and not holds_model(name):
+                reader = format_in(model)
+                if name not in discovered.named and reader == UNKNOWN_FORMAT:
                     continue
                 document = self.read_model(model)
-                reader = format_of(model)
             if name in discovered.named or isinstance(document, Unreadable) or document.entries:
                 witness = None
                 if self.asking is not None and not isinstance(document, Unreadable):

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 import attrs
 
 from modelint.analysis import Analysis
-from modelint.documents import Script
 from modelint.finding import Finding, Place
 from modelint.selection import Catalogue
 from modelint.workspace.configuration import ConfigurationError
@@ -136,11 +135,6 @@ class Session:
     def lines(self, place: Place) -> Sequence[str]:
         """The lines of the file or the cell that a place is in."""
         return self._run.sources.lines(place)
-
-    def module_lines(self, name: str) -> Sequence[str]:
-        """The lines of an open file, or of the module that an open notebook is."""
-        script = self._run.sources.script(name)
-        return script.lines if isinstance(script, Script) else ()
 
     def tidy(self) -> None:
         """Collect garbage, when nobody waits; what is kept for long is not looked at again each time."""

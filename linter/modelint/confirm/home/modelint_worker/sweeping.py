@@ -12,9 +12,6 @@ from .errors import sentence
 from .inputs import draw
 from .probes import Runner, difference
 
-ENOUGH_SECONDS = 0.5
-"""Seconds for which one batch size is timed."""
-
 
 def sweep(runner: Runner, entry: str, sizes: Sequence[int], seconds: float) -> list[dict[str, Any]]:
     """For each batch size: how far the predictions are from those of the largest batch, and how fast it is.
