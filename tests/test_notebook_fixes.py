@@ -62,6 +62,13 @@ def test_deleted_lines_take_their_strings_with_them() -> None:
     assert rewritten(saved("# gone"), Edit(Span(1, 1, 2, 1), "", cell=1)) == saved("# gone").replace('"# gone"', '""')
 
 
+def test_what_is_added_after_the_last_line_end_has_a_string_of_its_own() -> None:
+    before = saved("a = 1\n")
+    assert '"a = 1\\n"' in before
+    after = rewritten(before, Edit(Span(2, 1, 2, 1), "b = 2", cell=1))
+    assert after == before.replace('"a = 1\\n"', '"a = 1\\n",\n    "b = 2"')
+
+
 def test_a_byte_order_mark_and_line_ends_stay() -> None:
     data = b"\xef\xbb\xbf" + saved("a = 1\nb = 2").replace("\n", "\r\n").encode()
     after = NotebookFile(data).rewritten([Edit(Span(1, 6, 1, 6), "\nc = 3", cell=1)])

@@ -131,8 +131,12 @@ class NotebookFile:
         end = begin if first == last else source.raw(self.text, last, ends=edit.text.endswith("\n"))
         written = self._dumped(edit.text)[1:-1]
         if source.is_list:
-            goes_on = edit.text.endswith("\n") and self.text[end] != '"'
-            written = self._divided([*_WRITTEN_LINE.findall(written), *([""] if goes_on else [])], source)
+            lines = _WRITTEN_LINE.findall(written)
+            if lines and source.text[:first].endswith("\n") and self.text[begin - 1] != '"':
+                lines = ["", *lines]
+            if edit.text.endswith("\n") and self.text[end] != '"':
+                lines = [*lines, ""]
+            written = self._divided(lines, source)
         return Edit(Span(*self._place(begin), *self._place(end)), written)
 
     def rewritten(self, edits: Iterable[Edit]) -> bytes:
