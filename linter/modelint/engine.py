@@ -25,6 +25,11 @@ SILENCED_BY: Final[Mapping[str, frozenset[str]]] = {
 }
 """General rules, and the more specific ones that take their place on the same expression."""
 
+SILENCED_IN_MODELS: Final[Mapping[str, frozenset[str]]] = {
+    "train-mode-at-inference": frozenset({"batchnorm-tiny-batch"}),
+}
+"""The same for nodes of model files; in a program these two speak of predicting and of training."""
+
 
 Witness = Callable[[Finding, object, Program], None]
 """Told of every finding as it is made, with the fact that it is about."""
@@ -220,7 +225,8 @@ def _most_specific(findings: Sequence[Finding]) -> Iterator[Finding]:
     """Without those whose place a more specific rule has taken."""
     taken = {(finding.rule, finding.place) for finding in findings}
     for finding in findings:
-        if not any((rule, finding.place) in taken for rule in SILENCED_BY.get(finding.rule, ())):
+        specific = SILENCED_IN_MODELS if finding.place.node is not None else SILENCED_BY
+        if not any((rule, finding.place) in taken for rule in specific.get(finding.rule, ())):
             yield finding
 
 

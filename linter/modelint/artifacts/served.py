@@ -78,6 +78,7 @@ def _of_versions(modes: Mapping[KerasVersion, Mode], settings: Settings) -> dict
 
 def _train_mode(file: ModelFile, entry: Entry, settings: Settings) -> Iterator[Fact]:
     effects = [effect for effect in entry.effects if effect.kind is EffectKind.TRAIN_MODE]
+    effects.sort(key=lambda effect: not effect.layer.is_batchnorm)  # what mixes samples before what only draws
     layers = tuple({effect.layer.identity: effect.layer for effect in effects}.values())
     if layers:
         first = layers[0]
@@ -146,7 +147,8 @@ def _static_batch(file: ModelFile, entry: Entry) -> Iterator[Fact]:
         if isinstance(size, int):
             how = f"the input {port.name!r} of {entry.names[0]!r}" if port.name else f"an input of {entry.names[0]!r}"
             # Keras itself feeds any batch to a model with a fixed one, unless a layer keeps a state for each row.
-            stateful = any(layer.traits.writes_state_at_inference for layer in entry.model.layers)
+            stateful = any(layer.traits.writes_state_at_inference for layer in model.layers)
             enforced = (entry.fixed and not entry.resizable) or stateful
-            yield StaticBatch(Place(file.path, node=port.name or entry.names[0]), how, size, enforced=enforced)
+            place = Place(file.path, node=port.name or entry.names[0])
+            yield StaticBatch(place, how, size, enforced=enforced, model=model)
             return

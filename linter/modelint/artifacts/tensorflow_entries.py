@@ -115,6 +115,8 @@ def served(
     axes = _axes(inputs, outputs)
     samples = Samples(flow, order, axes, _only_batch_varies(inputs), graph.budget)
     samples.settle()
+    if all(end.shape[0] == 1 for end in inputs if end.shape):
+        samples.mixings.clear()  # there is nothing to mix a single sample with
     found = list(Effects(flow, samples, values, graph.variables).found())
     groups = grouped(order, graph.tree)
     layers = _layers(graph, groups, found, samples, order)
@@ -140,10 +142,10 @@ def served(
 
 
 def _axes(inputs: Sequence[Endpoint], outputs: Sequence[Endpoint]) -> dict[str, int]:
-    """Which axis of each input counts the samples: the first, unless it is 1 or the input may be a single sample.
+    """Which axis of each input counts the samples: the first, unless the input may be a single sample.
 
-    A first axis of a fixed size is the batch if other inputs and an output share it or leave it open. What may be one
-    image or one signal of any size is not taken for a batch of rows.
+    A first axis of 1 counts them only where all are 1. One of another fixed size is the batch if other inputs and an
+    output share it or leave it open. What may be one image or one signal of any size is not taken for a batch of rows.
     """
     leading = {end.shape[0] for end in (*inputs, *outputs) if end.shape and end.shape[0] != 1}
     fixed = {size for size in leading if size is not None}
@@ -151,7 +153,7 @@ def _axes(inputs: Sequence[Endpoint], outputs: Sequence[Endpoint]) -> dict[str, 
     for end in inputs:
         shape, axis = end.shape, UNKNOWN_AXIS
         if shape is not None:
-            axis = NO_AXIS if not shape or shape[0] == 1 else 0
+            axis = NO_AXIS if not shape or (shape[0] == 1 and leading) else 0
         if shape and axis == 0:
             one_image = len(shape) == 3 and shape[:2] == (None, None) and shape[2] in (1, 3, 4)
             one_signal = len(shape) == 1 and end.dtype != _TEXT and len(inputs) == 1

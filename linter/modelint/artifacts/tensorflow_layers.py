@@ -187,7 +187,11 @@ def layer_of(
     )
     named = (known.kind if known else None) or _kind_by_name(group.name) or kind or _telling(counts, last)
     is_keras = known is not None and keras_layers.is_layer(known.kind)
-    traits = keras_layers.traits(known.kind, known.config) if known is not None and is_keras else Traits()
+    traits = Traits()
+    if known is not None and is_keras:
+        traits = keras_layers.traits(known.kind, known.config)
+    elif kind is not None:
+        traits = keras_layers.traits(kind, {})
     return Layer(
         kind=named,
         qualified=f"keras.layers.{named}" if is_keras else named,

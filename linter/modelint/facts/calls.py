@@ -27,11 +27,11 @@ class Purpose(enum.Enum):
 class ModelCall:
     """A place where a script runs a model.
 
-    ``through`` is ``"__call__"``, ``"predict"``, ``"call"``, ..., or ``"function acme.run"`` for a function that was
-    declared to run the model passed to it; ``modes`` gives, for each version in play, the mode in which the model's
-    mode-sensitive layers end up (``TRAIN`` if any does so unasked), and ``affected`` the layers concerned. ``mode`` is
-    the one mode they agree on, else ``UNKNOWN``. ``deliberate`` is why the use is taken for intended ("Monte-Carlo
-    dropout", "comment says so"), or None.
+    ``through`` is ``"__call__"``, ``"predict"``, ``"call"``, ..., ``"function acme.run"`` for a function that was
+    declared to run the model passed to it, or ``"signature 'serve'"`` for what a model file serves; ``modes`` gives,
+    for each version in play, the mode in which the model's mode-sensitive layers end up (``TRAIN`` if any does so
+    unasked), and ``affected`` the layers concerned. ``mode`` is the one mode they agree on, else ``UNKNOWN``.
+    ``deliberate`` is why the use is taken for intended ("Monte-Carlo dropout", "comment says so"), or None.
     ``any_call`` names the calls that are meant where none is written ("model(x)": what any such call of a saved model
     does); it is empty for a call of a program.
     ``because`` leads from the model's making over its sensitive layers to this call. ``training_position`` is where
@@ -63,6 +63,11 @@ class ModelCall:
         """The dotted name of the declared function that runs the model; None if the program does it itself."""
         name = self.through.removeprefix("function ")
         return name if name != self.through else None
+
+    @property
+    def served(self) -> bool:
+        """Whether it is what a model file serves, in a mode that is part of the file."""
+        return self.through.startswith("signature ")
 
     def with_argument(self, argument: str, safety: Safety) -> Fix | None:
         """The fix that adds an argument (``"training=False"``) to the call, where it is known how that is written."""

@@ -22,12 +22,19 @@ What counts is the batch that one layer sees: under `MirroredStrategy` the globa
 micro-batch. A convolutional layer averages over positions too, but positions of one image are alike and are no
 substitute for images: ResNet-50's error rises from 23.6 % at 32 images per device to 27.3 % at 4 and 34.7 % at 2.
 
+The same holds of a saved model that serves a BatchNorm in train mode, where the file fixes the batch of its inputs at
+less than the limit (SavedModel, frozen graph, ONNX, TFLite, `.pt2`; Keras feeds a `.keras` or `.h5` file batches of any
+size). With a batch of 1 and no positions to average over, what the layer gives is the same for every sample: of two
+models exported so by Keras 2 and 3, all predictions were equal. This is always an error, and it takes the place of
+`train-mode-at-inference` at the layer, which says the same of batches of any size. That the batch is fixed is another
+matter, with another remedy: `static-batch-size` reports it at the input.
+
 ## How to fix it
 
 Train with at least 8, better 32 samples per replica. Where memory forbids it, use `GroupNormalization` or
 `LayerNormalization`, which look at one sample at a time, or `BatchNormalization(synchronized=True)` under a
 distribution strategy. When fine-tuning, keep the layer frozen (`trainable = False`). Gradient accumulation does not
-help.
+help. Save a model in inference mode: with no `training=True` inside it, or after `eval()`.
 
 ## When it is not a bug
 
@@ -43,7 +50,18 @@ normalisation, which they then need at inference too. Say so with an ignore comm
 
 from collections.abc import Iterator
 
-from modelint import Confidence, Finding, Layer, Program, Rule, Severity, TrainingRun
+from modelint import (
+    Confidence,
+    Finding,
+    Layer,
+    Mode,
+    ModelCall,
+    Program,
+    Rule,
+    Severity,
+    StaticBatch,
+    TrainingRun,
+)
 
 rule = Rule(__name__, severity=Severity.WARNING, since="0.1")
 
@@ -70,6 +88,29 @@ def check(run: TrainingRun, program: Program) -> Iterator[Finding]:
         because=[*run.because_of_batch, (norm.place, "normalises with the statistics of the batch")],
         severity=severity,
         confidence=Confidence.HIGH if run.certain else Confidence.MEDIUM,
+    )
+
+
+@rule.on(ModelCall)
+def check_served(call: ModelCall, program: Program) -> Iterator[Finding]:
+    """A BatchNorm that a saved model runs on the statistics of a batch of fixed size, smaller than the limit."""
+    norms = [layer for layer in call.affected if layer.is_batchnorm]
+    batch = next((batch for batch in program.all(StaticBatch) if batch.model is call.model), None)
+    if not call.served or call.mode is not Mode.TRAIN or not norms or batch is None:
+        return
+    if batch.size >= program.settings.tiny_batch:
+        return
+    norm = norms[0]
+    batches = f"batches of {batch.size}" if batch.size > 1 else "single samples"
+    if batch.size == 1 and norm.shape is not None and len(norm.shape) == 2:  # no positions, one value per channel
+        batches += ", which it turns into a constant"
+    advice = "call eval() before saving it" if call.model.framework == "torch" else "save the model in inference mode"
+    yield rule.at(
+        norm.called_at,
+        f"normalises with the statistics of {batches} ({norm} in train mode); {advice}",
+        because=[(batch.place, f"the batch is fixed here ({batch.how})"), *call.because],
+        severity=Severity.ERROR,
+        confidence=Confidence.HIGH if call.certain else Confidence.MEDIUM,
     )
 
 
