@@ -2,15 +2,7 @@
 
 from modelint.documents.encoding import source_bytes, source_text
 from modelint.documents.notebook import Notebook, is_notebook, read_notebook
-from modelint.documents.script import (
-    Script,
-    Site,
-    Unreadable,
-    check_script,
-    children_of,
-    descendants_of,
-    read_script,
-)
+from modelint.documents.script import Script, Site, Unreadable, check_script, read_script
 
 __all__ = [
     "Notebook",
@@ -18,8 +10,6 @@ __all__ = [
     "Site",
     "Unreadable",
     "check_script",
-    "children_of",
-    "descendants_of",
     "is_notebook",
     "read_notebook",
     "read_script",

@@ -6,7 +6,7 @@ import re
 
 import libcst
 
-from modelint.documents import children_of, descendants_of
+from modelint.documents.trees import children_of, descendants_of
 from modelint.frameworks.keras_modes import ALWAYS, Training
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import Builtin, Const, Function, Union, Value

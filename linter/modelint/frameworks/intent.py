@@ -6,7 +6,8 @@ import re
 
 import libcst
 
-from modelint.documents import Script, Site, descendants_of
+from modelint.documents import Script, Site
+from modelint.documents.trees import descendants_of
 from modelint.frameworks.events import CallEvent
 
 _SAYS_SO = re.compile(

@@ -8,7 +8,8 @@ from typing import TypedDict
 
 import libcst
 
-from modelint.documents import Script, Site, children_of
+from modelint.documents import Script, Site
+from modelint.documents.trees import children_of
 from modelint.facts import Passing
 from modelint.frameworks.applications import Contents
 from modelint.frameworks.datasets import Batching, batching_of

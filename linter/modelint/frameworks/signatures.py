@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import libcst
 
-from modelint.documents import Script, Site, descendants_of
+from modelint.documents import Script, Site
+from modelint.documents.trees import descendants_of
 from modelint.facts import Seeder
 from modelint.frameworks.guards import MODE_PARAMETERS
 from modelint.frameworks.names import canonical
