@@ -2,7 +2,8 @@
 
 Takes the bytes of a file, gives a ``Script`` or an ``Unreadable`` that says where and why it cannot be read. Reading
 never raises. Positions are not computed when parsing, for that costs twice the parse: a ``Site`` names a node, and
-the first one asked for its place has the positions of all sites of its script computed in one pass.
+the first one asked for its place has the positions of all sites of its script computed in one pass. libcst is imported
+by what needs a tree, so that a run over model files alone does without.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import libcst
-
-from modelint.documents.calls import written_call
 from modelint.documents.encoding import encoding_of
-from modelint.documents.trees import children_of, spans_of
 from modelint.finding import Place, Span
-from modelint.written import WrittenCall
+
+if TYPE_CHECKING:
+    import libcst
+
+    from modelint.written import WrittenCall
 
 LARGEST_SOURCE = 2_500_000
 """Bytes of source that are still parsed; the tree takes about a hundred times as much memory."""
@@ -85,6 +86,8 @@ class Script:
 
     def span(self, node: libcst.CSTNode) -> Span:
         """Where the node stands, without surrounding whitespace, parentheses included."""
+        from modelint.documents.trees import spans_of
+
         if node not in self._spans:
             self._wanted.add(node)
             self._spans = spans_of(self.module, self._wanted)
@@ -107,6 +110,8 @@ class Script:
     @property
     def parents(self) -> dict[libcst.CSTNode, libcst.CSTNode]:
         """The node above each node; computed when it is first asked for."""
+        from modelint.documents.trees import children_of
+
         if not self._parents:
             stack: list[libcst.CSTNode] = [self.module]
             while stack:
@@ -145,6 +150,8 @@ class Site:
 
     def written(self) -> WrittenCall | None:
         """How the call at the place is written; None if it is no call."""
+        from modelint.documents.calls import written_call
+
         return written_call(self.script, self.node)
 
     def __repr__(self) -> str:
@@ -243,6 +250,8 @@ def _may_be_newer_syntax(refusal: Unreadable, text: str) -> bool:
 
 def _parse(text: str) -> libcst.Module | None:
     """Parse on a thread with a stack that holds the deepest tree Python accepts."""
+    import libcst
+
     parsed: list[libcst.Module] = []
 
     def parse() -> None:

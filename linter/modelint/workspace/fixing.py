@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -18,8 +19,10 @@ from modelint.finding import Finding, Fix
 from modelint.fix import Fixed, Trace, fix_text, is_applicable
 from modelint.selection import Catalogue
 from modelint.workspace import output
-from modelint.workspace.confirmation import Asking
 from modelint.workspace.run import Progress, Report, Request, Run
+
+if TYPE_CHECKING:
+    from modelint.workspace.confirmation import Asking
 
 MOST_PASSES = 10
 """Fixes that make room for fixes are few; what needs more passes goes in circles."""
