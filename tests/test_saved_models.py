@@ -250,6 +250,58 @@ def test_a_saved_model_that_serves_nothing_is_unexamined(tmp_path: Path) -> None
     assert read(tmp_path / "m").unexamined == ("what the objects in it compute: none of it is served by a signature",)
 
 
+def test_a_module_with_nothing_but_a_call_is_examined_where_it_is_served(tmp_path: Path) -> None:
+    class Module(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 3))])
+        def __call__(self, x):
+            return x - tf.reduce_mean(x, axis=0)
+
+    tf.saved_model.save(Module(), str(tmp_path / "m"))  # which serves it unasked
+    assert [effect.kind for effect in effects(tmp_path / "m", EffectKind.MIXES)] == [EffectKind.MIXES]
+
+
+def test_a_module_whose_call_takes_the_mode_is_unexamined_unless_it_is_served(tmp_path: Path) -> None:
+    class Module(tf.Module):
+        @tf.function(autograph=False)
+        def __call__(self, x, training=False):
+            return x - tf.reduce_mean(x, axis=0) if training else x
+
+    module = Module()
+    for mode in (True, False):
+        module(tf.ones((2, 3)), training=mode)
+    tf.saved_model.save(module, str(tmp_path / "m"))
+    assert not tf.saved_model.load(str(tmp_path / "m")).signatures
+    assert read(tmp_path / "m").unexamined == ("what the objects in it compute: none of it is served by a signature",)
+
+
+@pytest.mark.parametrize("served", ["inference", "training"])
+def test_a_module_of_the_first_tensorflow_hub_is_examined_without_its_graph_for_training(
+    served: str, tmp_path: Path
+) -> None:
+    v1 = tf.compat.v1
+    builder = v1.saved_model.builder.SavedModelBuilder(str(tmp_path / "m"))
+    for number, tags in enumerate(([], ["train"])):
+        with v1.Graph().as_default(), v1.Session() as session:
+            x = v1.placeholder(tf.float32, (None, 4))
+            y = x * v1.get_variable("scale", initializer=tf.ones((4,)))
+            y = y - tf.reduce_mean(y, 0) if tags or served == "training" else y
+            session.run(v1.global_variables_initializer())
+            signature = v1.saved_model.signature_def_utils.build_signature_def(
+                *({"default": v1.saved_model.utils.build_tensor_info(end)} for end in (x, y)),
+                "tensorflow_hub/module",
+            )
+            if number:
+                builder.add_meta_graph(tags, signature_def_map={"default": signature})
+            else:
+                builder.add_meta_graph_and_variables(session, tags, signature_def_map={"default": signature})
+    builder.save()
+    (tmp_path / "m" / "tfhub_module.pb").write_bytes(b"\x08\x03")  # format: FORMAT_V3
+    found = read(tmp_path / "m")
+    assert [entry.names for entry in found.entries] == [("default",)]
+    assert bool(effects(tmp_path / "m", EffectKind.MIXES, "default")) == (served == "training")
+    assert found.unexamined == ()
+
+
 def test_the_text_form_is_refused(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pbtxt").write_text("saved_model_schema_version: 1")
     with OpenedModel(str(tmp_path)) as model:

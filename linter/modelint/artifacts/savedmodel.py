@@ -14,6 +14,7 @@ from modelint.artifacts.files import Data, ModelFiles
 from modelint.artifacts.keras_metadata import KerasTree, read_metadata
 from modelint.artifacts.limits import Budget, MalformedError
 from modelint.artifacts.model_file import Entry, ModelFile
+from modelint.artifacts.stand_in import what_stands_in
 from modelint.artifacts.tensorflow_debug import source_places
 from modelint.artifacts.tensorflow_entries import Endpoint, Graph, Served, served, what_is_called
 from modelint.artifacts.tensorflow_graph import Library, shape_of
@@ -42,6 +43,9 @@ def read(files: ModelFiles, budget: Budget) -> ModelFile:
         raise MalformedError(
             "the text form of a SavedModel is not read; save it as saved_model.pb", member=f"{_MAIN}txt"
         )
+    instead = what_stands_in(data)
+    if instead is not None:
+        raise MalformedError(instead, member=member or None)
     try:
         return _read(files, data, budget)
     except MalformedError as error:

@@ -7,6 +7,8 @@ from typing import Final
 from modelint.artifacts.archive import Archive
 from modelint.artifacts.files import Data, ModelFiles
 from modelint.artifacts.limits import Budget, MalformedError
+from modelint.artifacts.stand_in import what_stands_in
+from modelint.artifacts.wire import varint
 
 UNKNOWN_FORMAT: Final = ""
 
@@ -51,7 +53,7 @@ def _of_file(data: Data) -> str:
         return "keras_json"
     if len(start) > 8 and start[8:9] == b"{":
         return "inventory"  # safetensors: a length of 8 bytes, then JSON
-    return _of_message(start)
+    return "stand_in" if what_stands_in(data) else _of_message(data)
 
 
 def _of_archive(data: Data) -> str:
@@ -83,12 +85,22 @@ def _of_damaged_archive(data: Data) -> str:
     return "inventory" if b".npy" in start else UNKNOWN_FORMAT
 
 
-def _of_message(start: bytes) -> str:
+def _of_message(data: Data) -> str:
     """The kind of a protocol buffer, by the numbers of its first fields."""
-    if start.startswith(b"\x08\x01\x12"):
+    start = data[:16]
+    if start.startswith(b"\x08\x01\x12") and _holds_graphs(data):
         return "savedmodel"
     if start[:1] == b"\x08" and len(start) > 2:
         return "onnx"  # ir_version
     if start[:1] in (b"\x0a", b"\x12", b"\x22"):
         return "graphdef"
     return UNKNOWN_FORMAT
+
+
+def _holds_graphs(data: Data) -> bool:
+    """Whether graphs follow the version of a SavedModel: in ONNX of version 1, it is the producer's name and others."""
+    try:
+        length, position = varint(data, 3)
+    except (IndexError, MalformedError):
+        return True
+    return position + length >= len(data) or data[position + length] == data[2]

@@ -224,7 +224,7 @@ class Message:
             self.budget.spend()
             if size is None:
                 try:
-                    value, position = _varint(self.data, position)
+                    value, position = varint(self.data, position)
                 except IndexError:
                     raise MalformedError(_TOO_SHORT, offset=position) from None
             else:
@@ -255,19 +255,19 @@ class Message:
             tag = data[position]
             position += 1
             if tag > 0x7F:
-                tag, position = _varint(data, field_start)
+                tag, position = varint(data, field_start)
             wire_type = tag & 7
             if wire_type == 2:
                 length = data[position]
                 position += 1
                 if length > 0x7F:
-                    length, position = _varint(data, position - 1)
+                    length, position = varint(data, position - 1)
                 start, value, position = position, position + length, position + length
             elif wire_type == 0:
                 start, value = position, data[position]
                 position += 1
                 if value > 0x7F:
-                    value, position = _varint(data, start)
+                    value, position = varint(data, start)
             elif wire_type in (1, 5):
                 start, position = position, position + (8 if wire_type == 1 else 4)
                 value = -1
@@ -296,7 +296,7 @@ class Message:
         return found
 
 
-def _varint(data: Data, position: int) -> tuple[int, int]:
+def varint(data: Data, position: int) -> tuple[int, int]:
     """A number of up to ten bytes, of which 64 bits count, and the position behind it."""
     start, value, shift = position, 0, 0
     while True:
