@@ -5,6 +5,8 @@ from __future__ import annotations
 import mmap
 from typing import Protocol
 
+from modelint.artifacts.limits import MalformedError
+
 Data = bytes | mmap.mmap
 """Random access without reading everything: ``data[a:b]``, ``len(data)``, ``data.find``."""
 
@@ -31,3 +33,15 @@ class ModelFiles(Protocol):
     def members(self) -> tuple[str, ...]:
         """The names of the regular files inside the directory (at most 10,000), in order; empty for a file."""
         ...
+
+
+def bytes_of(files: ModelFiles) -> Data:
+    """The bytes of a model that is one file.
+
+    Raises:
+        MalformedError: there is no such file.
+    """
+    data = files.data()
+    if data is None:
+        raise MalformedError("there is no such file")
+    return data

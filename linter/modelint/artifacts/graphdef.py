@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from modelint.artifacts.files import ModelFiles
+from modelint.artifacts.files import ModelFiles, bytes_of
 from modelint.artifacts.limits import Budget, MalformedError
 from modelint.artifacts.model_file import ModelFile
 from modelint.artifacts.tensorflow_entries import Endpoint, Graph, served
@@ -26,10 +26,7 @@ def read(files: ModelFiles, budget: Budget) -> ModelFile:
     Raises:
         MalformedError: it cannot be read, or is no graph.
     """
-    data = files.data()
-    if data is None:
-        raise MalformedError("there is no file")
-    library = Library(Message.whole(data, SCHEMAS["GraphDef"], budget), budget)
+    library = Library(Message.whole(bytes_of(files), SCHEMAS["GraphDef"], budget), budget)
     body = library.main()
     if not body.nodes or not all(node.name and node.op for node in body.nodes.values()):
         raise MalformedError("this is no graph of TensorFlow: it has no nodes with names")

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelint.artifacts.archive import Archive
-from modelint.artifacts.files import Data, ModelFiles
+from modelint.artifacts.files import Data, ModelFiles, bytes_of
 from modelint.artifacts.json_text import Json, parse
 from modelint.artifacts.limits import MOST_NODES, Budget, MalformedError
 from modelint.artifacts.model_file import ModelFile, Weight
@@ -42,9 +42,7 @@ def read(files: ModelFiles, budget: Budget) -> ModelFile:
     """
     if files.is_directory:
         return _orbax(files, budget)
-    data = files.data()
-    if data is None:
-        raise MalformedError("there is no such file")
+    data = bytes_of(files)
     if data[:4] == b"PK\x03\x04":
         return _archive(files.path, data, budget)
     if data[:1] == b"\x80":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from modelint.artifacts.archive import Archive
-from modelint.artifacts.files import ModelFiles
+from modelint.artifacts.files import ModelFiles, bytes_of
 from modelint.artifacts.json_text import Json, parse
 from modelint.artifacts.keras_model import keras_model
 from modelint.artifacts.limits import LARGEST_MEMBER, Budget, MalformedError
@@ -28,9 +28,7 @@ def read(files: ModelFiles, budget: Budget) -> ModelFile:
     if files.is_directory:
         texts = {name: _member(files, name) for name in (CONFIG, METADATA)}
     else:
-        data = files.data()
-        if data is None:
-            raise MalformedError("there is no such file")
+        data = bytes_of(files)
         archive = Archive(data, budget)
         problems = archive.problems
         texts = {name: archive.read(name) for name in (CONFIG, METADATA) if name in archive}

@@ -6,7 +6,7 @@ has no configuration, and nothing in it can be examined.
 
 from __future__ import annotations
 
-from modelint.artifacts.files import ModelFiles
+from modelint.artifacts.files import ModelFiles, bytes_of
 from modelint.artifacts.hdf5 import root_attributes
 from modelint.artifacts.json_text import parse
 from modelint.artifacts.keras_model import keras_model
@@ -20,10 +20,7 @@ def read(files: ModelFiles, budget: Budget) -> ModelFile:
     Raises:
         MalformedError: it cannot be read.
     """
-    data = files.data()
-    if data is None:
-        raise MalformedError("there is no such file")
-    found = root_attributes(data, ("model_config", "keras_version"), budget)
+    found = root_attributes(bytes_of(files), ("model_config", "keras_version"), budget)
     version = found.get("keras_version", b"").decode("utf-8", "backslashreplace") or None
     if "model_config" not in found:
         return ModelFile(

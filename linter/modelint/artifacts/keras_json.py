@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelint.artifacts.files import ModelFiles
+from modelint.artifacts.files import ModelFiles, bytes_of
 from modelint.artifacts.json_text import LARGEST_TEXT, parse
 from modelint.artifacts.keras_model import keras_model
 from modelint.artifacts.limits import Budget, MalformedError
@@ -15,9 +15,7 @@ def read(files: ModelFiles, budget: Budget) -> ModelFile:
     Raises:
         MalformedError: it cannot be read, or is no model of Keras.
     """
-    data = files.data()
-    if data is None:
-        raise MalformedError("there is no such file")
+    data = bytes_of(files)
     if len(data) > LARGEST_TEXT:
         raise MalformedError(f"the text is larger than {LARGEST_TEXT:,} bytes")
     config = parse(data[:], budget)

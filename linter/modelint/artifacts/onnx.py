@@ -14,7 +14,7 @@ from typing import Final
 from modelint.artifacts import onnx_flow
 from modelint.artifacts.batch_axis import Tensor
 from modelint.artifacts.batch_flow import Flow, batch_of, distinct, edges_between, follow, reaching
-from modelint.artifacts.files import ModelFiles
+from modelint.artifacts.files import ModelFiles, bytes_of
 from modelint.artifacts.limits import Budget, MalformedError
 from modelint.artifacts.model_file import Effect, EffectKind, Entry, ModelFile
 from modelint.artifacts.onnx_graph import opsets_of, read_port
@@ -37,10 +37,7 @@ def read(files: ModelFiles, budget: Budget) -> ModelFile:
     Raises:
         MalformedError: it cannot be read.
     """
-    data = files.data()
-    if data is None:
-        raise MalformedError("there is no such file")
-    model = Message.whole(data, SCHEMAS["ModelProto"], budget)
+    model = Message.whole(bytes_of(files), SCHEMAS["ModelProto"], budget)
     if not model.has("graph"):
         raise MalformedError("the file holds no graph")
     graph, opsets = model.message("graph"), opsets_of(model)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, NoReturn
 
-from modelint.artifacts.files import Data, ModelFiles
+from modelint.artifacts.files import Data, ModelFiles, bytes_of
 from modelint.artifacts.limits import Budget, MalformedError
 
 _POINTER: Final = b"version https://git-lfs.github.com/spec/"
@@ -39,5 +39,4 @@ def read(files: ModelFiles, budget: Budget) -> NoReturn:
     Raises:
         MalformedError: it is not read, whatever it is.
     """
-    data = files.data()
-    raise MalformedError((what_stands_in(data) if data is not None else None) or "there is no such file")
+    raise MalformedError(what_stands_in(bytes_of(files)) or "this is no model")

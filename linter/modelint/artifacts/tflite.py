@@ -24,7 +24,7 @@ from modelint.artifacts.batch_flow import (
     is_integral,
     reaching,
 )
-from modelint.artifacts.files import ModelFiles
+from modelint.artifacts.files import ModelFiles, bytes_of
 from modelint.artifacts.flatbuffer import FlatBuffer
 from modelint.artifacts.limits import DEEPEST, Budget, MalformedError
 from modelint.artifacts.model_file import Effect, EffectKind, Entry, ModelFile
@@ -61,10 +61,7 @@ def read(files: ModelFiles, budget: Budget) -> ModelFile:
     Raises:
         MalformedError: it cannot be read.
     """
-    data = files.data()
-    if data is None:
-        raise MalformedError("there is no such file")
-    file = read_file(FlatBuffer(data, budget))
+    file = read_file(FlatBuffer(bytes_of(files), budget))
     if not file.subgraphs:
         raise MalformedError("the file holds no graph")
     reading = _Reading(files.path, file, budget)

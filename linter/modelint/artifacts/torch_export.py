@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelint.artifacts.archive import Archive
-from modelint.artifacts.files import ModelFiles
+from modelint.artifacts.files import ModelFiles, bytes_of
 from modelint.artifacts.json_text import Json, parse
 from modelint.artifacts.limits import Budget, MalformedError
 from modelint.artifacts.model_file import Entry, ModelFile
@@ -32,10 +32,7 @@ def read(files: ModelFiles, budget: Budget) -> ModelFile:
     Raises:
         MalformedError: it is damaged, or not such a file.
     """
-    data = files.data()
-    if data is None:
-        raise MalformedError("there is no such file")
-    archive = Archive(data, budget)
+    archive = Archive(bytes_of(files), budget)
     programs = dict(_programs(archive))
     compiled = any(_COMPILED.search(name) for name in archive.members)
     if not programs and not compiled:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from modelint.artifacts.archive import Archive
-from modelint.artifacts.files import ModelFiles
+from modelint.artifacts.files import ModelFiles, bytes_of
 from modelint.artifacts.limits import Budget, MalformedError
 from modelint.artifacts.model_file import Effect, EffectKind, Entry, ModelFile
 from modelint.artifacts.pickles import Instance, read_pickle
@@ -35,9 +35,7 @@ def read(files: ModelFiles, budget: Budget) -> ModelFile:
     Raises:
         MalformedError: it is damaged, or not such a file.
     """
-    data = files.data()
-    if data is None:
-        raise MalformedError("there is no such file")
+    data = bytes_of(files)
     archive = Archive(data, budget)
     root = min((name.removesuffix(_DATA) for name in archive.members if _is_data(name)), key=len, default=None)
     if root is None:
