@@ -115,7 +115,7 @@ def served(
     axes = _axes(inputs, outputs)
     samples = Samples(flow, order, axes, _only_batch_varies(inputs), graph.budget)
     samples.settle()
-    if all(end.shape[0] == 1 for end in inputs if end.shape):
+    if {end.shape[0] for end in inputs if end.shape} == {1}:
         samples.mixings.clear()  # there is nothing to mix a single sample with
     found = list(Effects(flow, samples, values, graph.variables).found())
     groups = grouped(order, graph.tree)
