@@ -577,7 +577,7 @@ def test_check_reports_a_softmax_over_the_batch_and_a_state_carried_on(project: 
 
 
 def test_no_framework_is_imported_and_no_weight_is_read(saved: Saved, tmp_path: Path) -> None:
-    """An archive whose weights are damaged reads as well as any; the process stays free of frameworks."""
+    """An archive whose weights are damaged reads as well as any; the process stays free of frameworks and parsers."""
     import subprocess
 
     path = tmp_path / "model.keras"
@@ -587,7 +587,7 @@ def test_no_framework_is_imported_and_no_weight_is_read(saved: Saved, tmp_path: 
         part.writestr("model.weights.h5", b"no weights")
     script = (
         "import sys; from modelint.cli import main; code = main(['check', '--quiet', sys.argv[1]]);"
-        "print(code, sorted({'keras', 'tensorflow', 'numpy', 'h5py'} & set(sys.modules)))"
+        "print(code, sorted({'keras', 'tensorflow', 'numpy', 'h5py', 'libcst'} & set(sys.modules)))"
     )
     ran = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
 
