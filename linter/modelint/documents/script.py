@@ -86,7 +86,7 @@ class Script:
 
     def span(self, node: libcst.CSTNode) -> Span:
         """Where the node stands, without surrounding whitespace, parentheses included."""
-        from modelint.documents.trees import spans_of
+        from modelint.documents.positions import spans_of
 
         if node not in self._spans:
             self._wanted.add(node)
