@@ -70,7 +70,7 @@ class Analysis:
         try:
             return self._run(interpreter, script, settings)
         finally:
-            del self.store.layers[1:]
+            self.store.leave_branches()
 
     def _run(self, interpreter: Interpreter, script: Script, settings: Settings) -> Program:
         frame = Frame.of_module()

@@ -1,7 +1,8 @@
 """The state of an abstract execution: variables and attributes, with branches.
 
-Keys are (identity of a frame or object, name). A branch writes into a layer of its own; joining branches keeps
-both values. Layers make branching cost what was written, not what exists.
+A variable belongs to a frame or an object (its identity) and has a name. A branch writes into the same tables and
+keeps a journal of what it overwrote, which undoes it; joining branches keeps both values. So reading costs the same at
+any depth of branches, and branching costs what was written, not what exists.
 """
 
 from __future__ import annotations
@@ -13,45 +14,63 @@ from modelint.program.values import Value, join
 
 Key = tuple[int, str]
 Writes = dict[Key, Value]
+Journal = dict[Key, Value | None]
+"""What stood in a variable before a branch first wrote to it; None if it was not set."""
 
 
 class Store:
-    """Layers of writes, the oldest first."""
+    """The variables by identity and name, in the order in which they were first set, and the branches under way."""
 
-    __slots__ = ("layers", "names")
+    __slots__ = ("journals", "variables")
 
     def __init__(self) -> None:
-        self.layers: list[Writes] = [{}]
-        self.names: dict[int, dict[str, None]] = {}  # every name ever set, by identity
+        self.variables: dict[int, dict[str, Value | None]] = {}
+        self.journals: list[Journal] = []
 
     def get(self, identity: int, name: str) -> Value | None:
         """The value of a variable, or None if it was never set."""
-        key = (identity, name)
-        for layer in reversed(self.layers):
-            value = layer.get(key)
-            if value is not None:
-                return value
-        return None
+        found = self.variables.get(identity)
+        return None if found is None else found.get(name)
 
     def set(self, identity: int, name: str, value: Value) -> None:
         """Set a variable on the current path."""
-        self.layers[-1][identity, name] = value
-        self.names.setdefault(identity, {})[name] = None
+        variables = self.variables.get(identity)
+        if variables is None:
+            variables = self.variables[identity] = {}
+        if self.journals:
+            journal, key = self.journals[-1], (identity, name)
+            if key not in journal:
+                journal[key] = variables.get(name)
+        variables[name] = value
 
     def all(self, identity: int) -> Iterator[tuple[str, Value]]:
         """The variables of a frame or object that are set, in the order in which they were first set."""
-        for name in tuple(self.names.get(identity, ())):
-            value = self.get(identity, name)
+        for name, value in tuple(self.variables.get(identity, {}).items()):
             if value is not None:
                 yield name, value
 
     def push(self) -> None:
         """Begin a branch."""
-        self.layers.append({})
+        self.journals.append({})
 
     def pop(self) -> Writes:
         """End the branch; its writes are returned, not kept."""
-        return self.layers.pop()
+        writes: Writes = {}
+        variables = self.variables
+        for key, before in self.journals.pop().items():
+            identity, name = key
+            written = variables[identity][name]
+            assert written is not None
+            writes[key] = written
+            variables[identity][name] = before
+        return writes
+
+    def leave_branches(self) -> None:
+        """End all branches under way, wherever an execution was left, and forget what only they had set."""
+        written = {identity: None for _ in range(len(self.journals)) for identity, _ in self.pop()}
+        for identity in written:
+            if all(value is None for value in self.variables[identity].values()):
+                del self.variables[identity]
 
     def merge(self, *branches: Writes) -> None:
         """Continue after branches of which exactly one was taken."""
@@ -64,11 +83,12 @@ class Store:
             for branch in branches:
                 value = join(value, branch.get(key, before)) if value is not None else branch.get(key, before)
             if value is not None:
-                self.layers[-1][key] = value
+                self.set(*key, value)
 
     def keep(self, writes: Writes) -> None:
         """Continue after a branch that was certainly taken."""
-        self.layers[-1].update(writes)
+        for (identity, name), value in writes.items():
+            self.set(identity, name, value)
 
     @contextmanager
     def maybe(self) -> Iterator[None]:
@@ -82,9 +102,10 @@ class Store:
     @contextmanager
     def base(self) -> Iterator[None]:
         """A block that writes for good, whatever branch is under way (the body of an imported module)."""
-        above = self.layers[1:]
-        del self.layers[1:]
+        above = [self.pop() for _ in range(len(self.journals))]
         try:
             yield
         finally:
-            self.layers.extend(above)
+            for writes in reversed(above):
+                self.push()
+                self.keep(writes)
