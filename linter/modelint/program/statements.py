@@ -20,8 +20,10 @@ from modelint.program.values import (
     Function,
     ListObject,
     Object,
+    Range,
     Union,
     Value,
+    alternatives,
     join,
 )
 
@@ -420,9 +422,21 @@ class Statements(Expressions):
 
 def _is_carried(before: Value | None, after: Value) -> bool:
     """Whether a second round of a loop would meet another kind of value than the first: an object, not a number."""
-    if before is None or before is after or after is UNKNOWN:
+    if before is None or before is after or not isinstance(after, (Object, Function, Union)):
         return False
-    return isinstance(after, (Object, Function, Union)) and before != after
+    seen = alternatives(before)
+    kinds = {_kind(value) for value in seen}
+    new = [value for value in alternatives(after) if value is not UNKNOWN and _kind(value) not in kinds]
+    return any(isinstance(value, (Object, Function)) or UNKNOWN not in seen for value in new)
+
+
+def _kind(value: Value) -> object:
+    """What a test in a loop's body may tell from values of another kind: an object, a switch, a tensor from none."""
+    if isinstance(value, (Object, Function)):
+        return value
+    if isinstance(value, Const) and (value.value is None or isinstance(value.value, (bool, str))):
+        return value
+    return Range if isinstance(value, Const) else type(value)
 
 
 def dotted_name(node: libcst.CSTNode) -> str:
