@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from modelint.documents import Script, Unreadable, check_script, read_script
 from modelint.documents.script import LARGEST_SOURCE
-from modelint.finding import Span
+from modelint.finding import Place, Span
 from modelint.workspace.stack import on_a_deep_stack
 
 
@@ -27,6 +27,27 @@ def refusal(data: bytes) -> Unreadable:
     return document
 
 
+def calls_of(document: Script) -> list[tuple[libcst.Call, libcst.CSTNode | None]]:
+    """The calls of a script, each with the innermost statement around it."""
+    found: list[tuple[libcst.Call, libcst.CSTNode | None]] = []
+    statements: list[libcst.CSTNode] = []
+
+    class Visitor(libcst.CSTVisitor):
+        def on_visit(self, node: libcst.CSTNode) -> bool:
+            if isinstance(node, (libcst.BaseSmallStatement, libcst.BaseCompoundStatement)):
+                statements.append(node)
+            if isinstance(node, libcst.Call):
+                found.append((node, statements[-1] if statements else None))
+            return True
+
+        def on_leave(self, original_node: libcst.CSTNode) -> None:
+            if statements and statements[-1] is original_node:
+                statements.pop()
+
+    document.module.visit(Visitor())
+    return found
+
+
 def first_call(document: Script) -> Span:
     """Where the first call in a script stands."""
     found: list[libcst.Call] = []
@@ -39,6 +60,76 @@ def first_call(document: Script) -> Span:
     span = document.site(found[0]).resolve().span
     assert span is not None
     return span
+
+
+STATEMENTS = """\
+@decorate(1)
+class A(base()):
+    @decorate(  # é
+      2)
+    async def f(self, a=default(3)):
+        async with open(4) as b, (open(5)) as c:
+            if f(6): g('ä', f(7)); x = [
+  f(8), f(9,
+    10)]
+            elif f(11):
+                pass
+            else: f(12)
+\tfor i in f(13):
+\t    while f(14): f(15)
+\t    else:
+\t      return (f)(16), \\
+  f(17)
+\telse: x = lambda: f(18)
+try:
+  f(19)
+except E as e:
+  f(20)
+else:
+  f(21)
+finally:
+  f(22)
+try: f(23)
+except* f(24): f(25)
+match f(26):
+    case 1 if f(27): f(28)
+    case _:
+        (f(29)); f(30)
+"""
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_a_place_is_the_same_whether_its_statement_is_known_or_the_whole_file_is_gone_through(newline: str) -> None:
+    data = STATEMENTS.replace("\t", "    ").replace("\n", newline).encode()
+    ways: list[list[Place]] = []
+    for known in (True, False):
+        document = script(data)
+        sites = [document.site(call, within=statement if known else None) for call, statement in calls_of(document)]
+        ways.append([site.resolve() for site in sites])
+    assert len(ways[0]) == 31
+    assert ways[0] == ways[1]
+
+
+def test_a_wrong_statement_does_not_misplace_a_call() -> None:
+    document = script(STATEMENTS.replace("\t", "    ").encode())
+    calls = calls_of(document)
+    expected = [document.site(call).resolve() for call, _ in calls]
+    other = script(STATEMENTS.replace("\t", "    ").encode())
+    calls = calls_of(other)
+    assert [other.site(call, within=calls[0][1]).resolve() for call, _ in calls] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("f(1)\nprint(f(2))  # \u2028 no line end\nx = f(3)\n", 3), ("if a:\n\x0c  f(1)\n\x0c  f(2)\n", 3)],
+)
+def test_what_is_no_line_end_to_an_editor_moves_no_place(text: str, line: int) -> None:
+    document = script(text.encode())
+    call, statement = calls_of(document)[-1]
+    assert document.site(call, within=statement).resolve() == document.site(call).resolve()
+    span = document.site(call, within=statement).resolve().span
+    assert span is not None
+    assert span.line == line
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from modelint.finding import Place, Span
 if TYPE_CHECKING:
     import libcst
 
+    from modelint.documents.positions import Anchor
     from modelint.written import WrittenCall
 
 LARGEST_SOURCE = 2_500_000
@@ -71,26 +72,41 @@ class Script:
     faults: tuple[Unreadable, ...] = ()
     _wanted: set[libcst.CSTNode] = field(default_factory=set)
     _spans: dict[libcst.CSTNode, Span] = field(default_factory=dict)
+    _within: dict[libcst.CSTNode, libcst.CSTNode] = field(default_factory=dict)
+    _anchors: dict[libcst.CSTNode, Anchor] | None = None
     _lines: list[str] = field(default_factory=list)
     _parents: dict[libcst.CSTNode, libcst.CSTNode] = field(default_factory=dict)
 
-    def site(self, node: libcst.CSTNode, stop: libcst.CSTNode | None = None, closing: str = "") -> Site:
+    def site(
+        self,
+        node: libcst.CSTNode,
+        stop: libcst.CSTNode | None = None,
+        closing: str = "",
+        within: libcst.CSTNode | None = None,
+    ) -> Site:
         """The place of ``node``, to be computed when it is asked for.
 
-        It may reach up to the end of ``stop``, and from there over the next ``closing`` character.
+        It may reach up to the end of ``stop``, and from there over the next ``closing`` character. A place is found
+        sooner if the statement is given that the node probably stands ``within``.
         """
         self._wanted.add(node)
+        if within is not None:
+            self._within[node] = within
         if stop is not None:
             self._wanted.add(stop)
         return Site(self, node, stop, closing)
 
     def span(self, node: libcst.CSTNode) -> Span:
         """Where the node stands, without surrounding whitespace, parentheses included."""
-        from modelint.documents.positions import spans_of
+        from modelint.documents.positions import anchors_of, spans_in, spans_of
 
+        if node not in self._spans and node in self._within:
+            if self._anchors is None:
+                self._anchors = anchors_of(self.module, self.text)
+            self._spans.update(spans_in(self.module, self._within[node], self._anchors))
         if node not in self._spans:
             self._wanted.add(node)
-            self._spans = spans_of(self.module, self._wanted)
+            self._spans.update(spans_of(self.module, self._wanted))
         return self._spans.get(node, Span(1, 1, 1, 1))
 
     def __repr__(self) -> str:

@@ -38,6 +38,7 @@ class Frame:
     called_from: libcst.CSTNode | None = None
     is_class: bool = False
     owner: Class | None = None
+    statement: libcst.CSTNode | None = None  # the innermost one under way
     global_names: set[str] = field(default_factory=set)
     nonlocal_names: set[str] = field(default_factory=set)
     returns: list[Value] = field(default_factory=list)
@@ -93,7 +94,7 @@ class Arguments:
         """Where the call stands."""
         module = self.frame.module
         assert module is not None
-        return module.script.site(self.node)
+        return module.script.site(self.node, within=self.frame.statement)
 
     def all(self) -> list[Value]:
         """All argument values."""

@@ -84,6 +84,7 @@ class Statements(Expressions):
                 if executor is None:
                     continue
                 self.steps_left -= 1
+                frame.statement = statement
                 if self.stop is not None:
                     self.stop()
                 left = executor(statement, frame)
@@ -99,6 +100,7 @@ class Statements(Expressions):
 
     def _line(self, node: libcst.SimpleStatementLine, frame: Frame) -> Exit:
         for statement in node.body:
+            frame.statement = statement
             executor = self._executors.get(type(statement))
             left = executor(statement, frame) if executor is not None else Exit.NORMAL
             if left:
