@@ -124,7 +124,7 @@ def enter_the_rest(interpreter: Interpreter, module: ModuleState, steps: int) ->
 
 def make_unknown(interpreter: Interpreter, cls: Class) -> None:
     """An instance of a class, made with unknown arguments."""
-    instance = Instance(cls, None, None)
+    instance = Instance(cls)
     interpreter.instances[cls.identity] = instance
     initializer = interpreter.class_attribute(cls, "__init__")
     if isinstance(initializer, Function):

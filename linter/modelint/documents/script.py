@@ -96,6 +96,10 @@ class Script:
             self._wanted.add(stop)
         return Site(self, node, stop, closing)
 
+    def statement_of(self, node: libcst.CSTNode) -> libcst.CSTNode | None:
+        """The statement that a node was said to stand in."""
+        return self._within.get(node)
+
     def span(self, node: libcst.CSTNode) -> Span:
         """Where the node stands, without surrounding whitespace, parentheses included."""
         from modelint.documents.positions import anchors_of, spans_in, spans_of
@@ -163,6 +167,10 @@ class Site:
         if self.closing:
             span = self.script.over(span, self.closing)
         return Place(self.script.path, span)
+
+    def near(self, node: libcst.CSTNode, stop: libcst.CSTNode | None = None) -> Site:
+        """The place of another node of the same statement, or of all from it up to the end of ``stop``."""
+        return self.script.site(node, stop, within=self.script.statement_of(self.node))
 
     def written(self) -> WrittenCall | None:
         """How the call at the place is written; None if it is no call."""

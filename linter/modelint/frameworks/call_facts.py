@@ -270,7 +270,7 @@ def bypass_of(site: Site) -> Site | None:
     """The dot and the name of the method that a call is written with (``.call``)."""
     node = site.node
     if isinstance(node, libcst.Call) and isinstance(node.func, libcst.Attribute):
-        return site.script.site(node.func.dot, node.func.attr)
+        return site.near(node.func.dot, node.func.attr)
     return None
 
 

@@ -152,7 +152,7 @@ class ForwardFacts:
     def _instance_of(self, cls: Class, module: ModuleState) -> Instance | None:
         """The instance by which a class is judged: of imported classes, only those that the program makes itself."""
         instance = self.interpreter.instances.get(cls.identity)
-        return instance if module.is_root or (instance is not None and instance.made_by is not None) else None
+        return instance if module.is_root or (instance is not None and instance.made is not None) else None
 
     def _hard_wired(self, tree: Tree, leaf: Tree, part: Part) -> HardWiredMode:
         assert leaf.layer is not None

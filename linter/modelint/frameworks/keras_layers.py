@@ -18,6 +18,7 @@ import json
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Final, TypedDict
 
 from modelint.facts import KerasVersion, Passing, Setting, Traits, Unknown
@@ -117,11 +118,12 @@ def keyword_parameters(kind: str, version: KerasVersion | None = None) -> tuple[
     return tuple(_family(kind, version)["more"])
 
 
+@cache
 def defaults(kind: str, version: KerasVersion | None = None) -> Mapping[str, Setting]:
     """Give the constructor's defaults; parameters that must be passed are absent."""
     family = _family(kind, version)
     optional = [name for name in family["init"] + family["more"] if name not in family["required"]]
-    return {name: _setting(family["defaults"].get(name)) for name in optional}
+    return MappingProxyType({name: _setting(family["defaults"].get(name)) for name in optional})
 
 
 def call_parameters(kind: str, version: KerasVersion | None = None) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import replace
 
 import libcst
 
@@ -428,23 +427,20 @@ class Frameworks:
             compare(interpreter, "==" if operator == "Equal" else "!=", *operands, Arguments(operands, {}, node, frame))
             for tensor in tensors:
                 use(tensor, "decision")
-        result = merged(tensors)
-        if result is None:
-            return None
         note_mixing(interpreter, tensors)
         averages = all(t.row_mean for t in tensors)
-        made = replace(
-            result,
-            batch_first=any(t.batch_first for t in tensors),
-            shape=tensors[0].shape,
-            row_mean=averages and (len(tensors) == 1 or operator in ("Add", "Subtract")),
-            integer=all(t.integer for t in tensors),
-        )
-        if averages and operator == "Add" and interpreter.loop_depth:
-            return replace(made, accumulated=True)
+        accumulates = averages and operator == "Add" and interpreter.loop_depth > 0
         if operator == "Divide" and isinstance(operands[0], (Tensor, Union)) and tensors[0].accumulated:
             _note_mean_of_means(interpreter, tensors[0], operands[1], node, frame)
-        return replace(made, accumulated=any(t.accumulated for t in tensors) and operator in ("Add", "Subtract"))
+        sums = operator in ("Add", "Subtract")
+        return merged(
+            tensors,
+            batch_first=any(t.batch_first for t in tensors),
+            shape=tensors[0].shape,
+            row_mean=averages and (len(tensors) == 1 or sums),
+            integer=all(t.integer for t in tensors),
+            accumulated=accumulates or (sums and any(t.accumulated for t in tensors)),
+        )
 
     def class_base(self, value: Value) -> External | None:
         if not isinstance(value, External):

@@ -274,15 +274,12 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         for tensor in tensors:
             use(tensor, "stop_gradient")
         return replace(tensors[0], calls=frozenset())
-    result = merged(tensors)
-    assert result is not None
     if last in ELEMENTWISE:
         note_mixing(interpreter, tensors, always=last == "batch_normalization")
         shape = tensors[0].shape if len(tensors) == 1 else None
-        return replace(
-            result, batch_first=any(t.batch_first for t in tensors), shape=shape, batching=tensors[0].batching
-        )
-    return replace(result, integer=last in ("argmax", "argmin"))
+        first = any(t.batch_first for t in tensors)
+        return merged(tensors, batch_first=first, shape=shape, batching=tensors[0].batching)
+    return merged(tensors, integer=last in ("argmax", "argmin"))
 
 
 def _note_reshape(interpreter: Interpreter, arguments: Arguments, tensor: Tensor) -> None:

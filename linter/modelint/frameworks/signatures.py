@@ -64,7 +64,7 @@ def seeder_of(script: Script) -> Seeder | None:
     if not found:
         return None
     _, name, statement, last = min(found, key=lambda one: one[0])  # the first of the best
-    return Seeder(name, script.site(statement), script.site(last))
+    return Seeder(name, script.site(statement, within=statement), script.site(last, within=last))
 
 
 def _imports(

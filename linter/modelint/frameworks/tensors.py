@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelint.frameworks.events import WriteEvent, record
 from modelint.frameworks.graph import GraphNode, forward_pass
@@ -168,16 +168,16 @@ def merged(tensors: Iterable[Tensor], **changes: object) -> Tensor | None:
     nodes = tuple(dict.fromkeys(t.symbolic for t in found if t.symbolic is not None))
     symbolic = nodes[0] if len(nodes) == 1 else GraphNode(None, nodes) if nodes else None
     batching = next((t.batching for t in found if t.batching is not None), None)
-    made = Tensor(
-        calls,
-        gradients,
-        symbolic,
-        batching=batching,
-        literal=all(t.literal for t in found),
-        from_batch=any(t.from_batch for t in found),
-        statistics=frozenset().union(*(t.statistics for t in found)),
-    )
-    return replace(made, **changes) if changes else made  # type: ignore[arg-type]
+    settings: dict[str, Any] = {
+        "calls": calls,
+        "gradients": gradients,
+        "symbolic": symbolic,
+        "batching": batching,
+        "literal": all(t.literal for t in found),
+        "from_batch": any(t.from_batch for t in found),
+        "statistics": frozenset().union(*(t.statistics for t in found)),
+    }
+    return Tensor(**{**settings, **changes})
 
 
 def first_tensor(value: Value, interpreter: Interpreter) -> Tensor | None:

@@ -293,6 +293,6 @@ def origin_of(value: Value) -> Site:
     if isinstance(value, (ModelObject, LayerObject)):
         return value.site
     assert isinstance(value, Instance)
-    if value.made_by is not None and value.made_in is not None:
-        return value.made_in.script.site(value.made_by)
+    if value.made is not None:
+        return value.made
     return value.cls.module.script.site(value.cls.node.name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import operator
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import libcst
@@ -170,18 +172,13 @@ class Expressions:
     # literals
 
     def _integer(self, node: libcst.Integer, frame: Frame) -> Value:
-        return Const(int(node.value.replace("_", ""), 0)) if len(node.value) < 40 else UNKNOWN
+        return _number(node.value)
 
     def _float(self, node: libcst.Float, frame: Frame) -> Value:
         return Const(float(node.value.replace("_", "")))
 
     def _string(self, node: libcst.SimpleString, frame: Frame) -> Value:
-        text = node.value
-        if text[0] in "'\"" and "\\" not in text and not text.startswith(('"""', "'''")):
-            return Const(text[1:-1])
-        if len(text) > LONGEST_LITERAL:
-            return UNKNOWN
-        return Const(node.evaluated_value)
+        return _literal(node.value)
 
     def _parts(self, node: libcst.ConcatenatedString, frame: Frame) -> Value:
         left, right = self.evaluate(node.left, frame), self.evaluate(node.right, frame)
@@ -467,6 +464,20 @@ class Expressions:
             else:
                 positional.append(value)
         return Arguments(tuple(positional), keywords, node, frame, extra)
+
+
+@lru_cache(maxsize=8192)
+def _literal(text: str) -> Value:
+    """The value of a string or bytes literal."""
+    if text[0] in "'\"" and "\\" not in text and not text.startswith(('"""', "'''")):
+        return Const(text[1:-1])
+    return Const(ast.literal_eval(text)) if len(text) <= LONGEST_LITERAL else UNKNOWN
+
+
+@lru_cache(maxsize=8192)
+def _number(text: str) -> Value:
+    """The value of an integer literal."""
+    return Const(int(text.replace("_", ""), 0)) if len(text) < 40 else UNKNOWN
 
 
 def _arithmetic(name: str, left: Value, right: Value) -> Value:

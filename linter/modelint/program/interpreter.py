@@ -59,6 +59,7 @@ class Interpreter(Statements):
         self.instances: dict[int, Instance] = {}  # the first instance of each class, by the class's identity
         self.events: list[object] = []
         self.contexts: list[object] = []  # what libraries have under way (tapes, forward passes)
+        self._library_bases: dict[Class, External | None] = {}
         self.memory: dict[object, Any] = {}  # what libraries remember during this execution
 
     # names
@@ -66,10 +67,11 @@ class Interpreter(Statements):
     def lookup(self, name: str, frame: Frame) -> Value | None:
         """The value of a name as seen from a frame; None if it is defined nowhere."""
         scope: Frame | None = frame
-        store = self.store
+        tables = self.store.variables
         while scope is not None:
-            if not scope.is_class or scope is frame:
-                found = store.get(scope.identity, name)
+            table = tables.get(scope.identity)
+            if table is not None and (not scope.is_class or scope is frame):
+                found = table.get(name)
                 if found is not None:
                     if scope.parent is None and name.isupper():
                         return switch(found)
@@ -217,12 +219,10 @@ class Interpreter(Statements):
 
     def library_base(self, cls: Class) -> External | None:
         """The first library class among the bases of a class."""
-        for base in cls.mro():
-            if not isinstance(base, Class):
-                found = self.library.class_base(base)
-                if found is not None:
-                    return found
-        return None
+        if cls not in self._library_bases:
+            found = (self.library.class_base(base) for base in cls.mro() if not isinstance(base, Class))
+            self._library_bases[cls] = next((base for base in found if base is not None), None)
+        return self._library_bases[cls]
 
     def instance_attribute(self, instance: Instance, name: str) -> Value:
         """An attribute of an instance: its own, its class's, its library base's."""
@@ -276,7 +276,7 @@ class Interpreter(Statements):
 
     def instantiate(self, cls: Class, arguments: Arguments) -> Value:
         """An instance of a class of the program, its ``__init__`` executed."""
-        instance = Instance(cls, arguments.node, arguments.frame.module)
+        instance = Instance(cls, arguments.site)
         self.instances.setdefault(cls.identity, instance)
         for base in cls.mro():
             if isinstance(base, Class) and base is not cls:

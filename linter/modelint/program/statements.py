@@ -74,6 +74,14 @@ class Statements(Expressions):
             libcst.TryStar: self._try,
             libcst.Match: self._match,
         }
+        self._assigners: dict[type[libcst.CSTNode], Callable[[Any, Value, Frame], None]] = {
+            libcst.Name: self._assign_name,
+            libcst.Attribute: self._assign_attribute,
+            libcst.Subscript: self._assign_item,
+            libcst.Tuple: self._unpack,
+            libcst.List: self._unpack,
+            libcst.StarredElement: self._assign_starred,
+        }
 
     def execute(self, body: Sequence[libcst.CSTNode], frame: Frame) -> Exit:
         """Execute statements in order, up to the first that control does not leave normally."""
@@ -110,6 +118,8 @@ class Statements(Expressions):
     # simple statements
 
     def _expression(self, node: libcst.Expr, frame: Frame) -> Exit:
+        if isinstance(node.value, (libcst.SimpleString, libcst.ConcatenatedString)):  # documentation
+            return Exit.NORMAL
         value = self.evaluate(node.value, frame)
         self.library.dropped(self.own, value, node.value, frame)
         return Exit.NORMAL
@@ -141,19 +151,24 @@ class Statements(Expressions):
 
     def assign(self, target: libcst.CSTNode, value: Value, frame: Frame) -> None:
         """Bind a target: a name, an attribute, an item, or several of them."""
-        match target:
-            case libcst.Name():
-                self.bind_name(target.value, value, frame)
-            case libcst.Attribute():
-                self.evaluate(target.value, frame).set_attribute(self.own, target.attr.value, value)
-            case libcst.Subscript():
-                self.evaluate(target.value, frame).set_item(self.own, self.index(target.slice, frame), value)
-            case libcst.Tuple() | libcst.List():
-                self._unpack(target.elements, value, frame)
-            case libcst.StarredElement():
-                self.assign(target.value, value, frame)
+        assigner = self._assigners.get(type(target))
+        if assigner is not None:
+            assigner(target, value, frame)
 
-    def _unpack(self, targets: Sequence[libcst.BaseElement], value: Value, frame: Frame) -> None:
+    def _assign_name(self, target: libcst.Name, value: Value, frame: Frame) -> None:
+        self.bind_name(target.value, value, frame)
+
+    def _assign_attribute(self, target: libcst.Attribute, value: Value, frame: Frame) -> None:
+        self.evaluate(target.value, frame).set_attribute(self.own, target.attr.value, value)
+
+    def _assign_item(self, target: libcst.Subscript, value: Value, frame: Frame) -> None:
+        self.evaluate(target.value, frame).set_item(self.own, self.index(target.slice, frame), value)
+
+    def _assign_starred(self, target: libcst.StarredElement, value: Value, frame: Frame) -> None:
+        self.assign(target.value, value, frame)
+
+    def _unpack(self, target: libcst.Tuple | libcst.List, value: Value, frame: Frame) -> None:
+        targets = target.elements
         items = value.iterate(self.own)
         starred = next((i for i, t in enumerate(targets) if isinstance(t, libcst.StarredElement)), None)
         if items is not None and starred is not None and len(items) >= len(targets) - 1:
@@ -162,8 +177,8 @@ class Statements(Expressions):
             items = [*items[:starred], self.new_list(tuple(middle)), *items[len(items) - after :]]
         if items is None or len(items) != len(targets):
             items = [value.item(self.own, Const(index)) for index in range(len(targets))]
-        for target, item in zip(targets, items, strict=True):
-            self.assign(target.value, item, frame)
+        for one, item in zip(targets, items, strict=True):
+            self.assign(one.value, item, frame)
 
     def _return(self, node: libcst.Return, frame: Frame) -> Exit:
         value = NONE if node.value is None else self.evaluate(node.value, frame)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 from modelint.program.values import Value, join
 
@@ -74,16 +75,16 @@ class Store:
 
     def merge(self, *branches: Writes) -> None:
         """Continue after branches of which exactly one was taken."""
-        keys: dict[Key, None] = {}
-        for branch in branches:
-            keys.update(dict.fromkeys(branch))
-        for key in keys:
-            before = self.get(*key)
+        for key in dict.fromkeys(chain.from_iterable(branches)):
+            identity, name = key
+            before = self.get(identity, name)
             value: Value | None = None
             for branch in branches:
-                value = join(value, branch.get(key, before)) if value is not None else branch.get(key, before)
-            if value is not None:
-                self.set(*key, value)
+                there = branch.get(key, before)
+                if there is not None:
+                    value = there if value is None else join(value, there)
+            if value is not None and value is not before:
+                self.set(identity, name, value)
 
     def keep(self, writes: Writes) -> None:
         """Continue after a branch that was certainly taken."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     import libcst
 
+    from modelint.documents import Site
     from modelint.program.frames import Arguments, Frame, ModuleState
     from modelint.program.interpreter import Interpreter
 
@@ -597,13 +598,12 @@ class Class(Object):
 class Instance(Object):
     """An object of a class of the program."""
 
-    __slots__ = ("cls", "made_by", "made_in")
+    __slots__ = ("cls", "made")
 
-    def __init__(self, cls: Class, made_by: libcst.CSTNode | None = None, made_in: ModuleState | None = None) -> None:
+    def __init__(self, cls: Class, made: Site | None = None) -> None:
         super().__init__()
         self.cls = cls
-        self.made_by = made_by
-        self.made_in = made_in
+        self.made = made  # where the program makes it
 
     def __repr__(self) -> str:
         return f"Instance({self.cls.name})"
