@@ -323,7 +323,7 @@ class Statements(Expressions):
     def _keep_effects(self, writes: Writes, frame: Frame) -> None:
         """What a branch that returned did to objects outlives the function."""
         outside = {key: value for key, value in writes.items() if key[0] != frame.identity}
-        self.store.merge(outside, {})
+        self.store.keep_perhaps(outside)
 
     def _match(self, node: libcst.Match, frame: Frame) -> Exit:
         subject = self.evaluate(node.subject, frame)
@@ -335,7 +335,7 @@ class Statements(Expressions):
             left = self.block(case.body, frame)
             written = self.store.pop()
             if left < Exit.RETURN:
-                self.store.merge(written, {})
+                self.store.keep_perhaps(written)
             exits.append(left)
         return Exit.NORMAL
 
@@ -390,7 +390,7 @@ class Statements(Expressions):
             body()
             written = self.store.pop()
             carried = any(_is_carried(self.store.get(*key), value) for key, value in written.items())
-            self.store.merge(written, {})
+            self.store.keep_perhaps(written)
             if again or not carried or self.loop_depth > 2 or self.steps_left <= 0:
                 return
 

@@ -91,6 +91,13 @@ class Store:
         for (identity, name), value in writes.items():
             self.set(identity, name, value)
 
+    def keep_perhaps(self, writes: Writes) -> None:
+        """Continue after a branch that was taken or not."""
+        for (identity, name), value in writes.items():
+            before = self.variables[identity].get(name)
+            if before is not value:
+                self.set(identity, name, value if before is None else join(value, before))
+
     @contextmanager
     def maybe(self) -> Iterator[None]:
         """A block that may or may not run."""
@@ -98,7 +105,7 @@ class Store:
         try:
             yield
         finally:
-            self.merge(self.pop(), {})
+            self.keep_perhaps(self.pop())
 
     @contextmanager
     def base(self) -> Iterator[None]:
