@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from functools import cache
+from collections.abc import Iterator
 
 import libcst
 
@@ -16,19 +15,25 @@ _WITHOUT_CODE = (
 )
 
 
+class _HoldsCode(dict[type[object], bool]):
+    """Whether values of a type are nodes that hold code. Found out once, for libcst's classes are abstract ones."""
+
+    def __missing__(self, kind: type[object]) -> bool:
+        self[kind] = issubclass(kind, libcst.CSTNode) and not issubclass(kind, _WITHOUT_CODE)
+        return self[kind]
+
+
+_HOLDS_CODE = _HoldsCode()
+
+
 def children_of(node: libcst.CSTNode) -> Iterator[libcst.CSTNode]:
     """The nodes right below a node, without those that hold space only. Ten times faster than ``node.children``."""
     for name in type(node).__dataclass_fields__:
         value = getattr(node, name)
         if type(value) in (list, tuple):
-            yield from (one for one in value if _holds_code(type(one)))
-        elif _holds_code(type(value)):
+            yield from (one for one in value if _HOLDS_CODE[type(one)])
+        elif _HOLDS_CODE[type(value)]:
             yield value
-
-
-@cache
-def _holds_code(kind: Hashable) -> bool:
-    return isinstance(kind, type) and issubclass(kind, libcst.CSTNode) and not issubclass(kind, _WITHOUT_CODE)
 
 
 def descendants_of(node: libcst.CSTNode) -> Iterator[libcst.CSTNode]:
