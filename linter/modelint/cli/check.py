@@ -74,8 +74,8 @@ def _prepared(paths: tuple[str, ...], options: dict[str, Any], catalogue: Catalo
     """A run, and what does it, with what fixes come to, and shows what it finds."""
     from modelint.workspace.run import Run
 
-    narrow = prepared(options)
     request = request_of(paths, options, overrides_of(options, catalogue))
+    narrow = prepared(options, request, catalogue)
     asking = asking_of(options) if options["confirm"] else None
     run = Run(narrow.request(request), catalogue, asking=asking)
     refuse_where_it_cannot_be(run.request, options)

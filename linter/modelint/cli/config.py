@@ -92,6 +92,8 @@ def _without_usual(setting: Setting) -> object:
 
 def _shown(value: object) -> str:
     match value:
+        case None:
+            return "none"
         case bool():
             return str(value).lower()
         case dict():
