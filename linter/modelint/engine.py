@@ -124,7 +124,11 @@ def _run(rule: Rule, program: Program, witness: Witness | None = None) -> Iterat
 
 def _called(check: Check, fact: object, program: Program) -> tuple[Finding, ...]:
     """A check's findings, all or none of them."""
-    return tuple(check(fact, program) or ())
+    found = tuple(check(fact, program) or ())
+    for each in found:
+        if not isinstance(each, Finding):
+            raise TypeError(f"what a check gives must be Findings, not {each!r}")
+    return found
 
 
 def _internal_error(path: str, who: str, error: Exception, where: object = None) -> Finding:
