@@ -33,6 +33,11 @@ Witness = Callable[[Finding, object, Program], None]
 class Analysis(Protocol):
     """Whatever turns a root file into facts."""
 
+    @property
+    def reached(self) -> frozenset[str]:
+        """The other files that the last program is made of."""
+        ...
+
     def program(self, path: str) -> Program:
         """The facts of a root file and of all that it reaches."""
         ...
