@@ -90,7 +90,7 @@ def settled(report: Report, asking: Asking, options: Mapping[str, Any]) -> Repor
     return attrs.evolve(report, findings=findings, failing=failing)
 
 
-@cli.command()
+@cli.command(short_help="Check, and settle each finding by running its model.")
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
 @selecting
 @confirming

@@ -32,6 +32,13 @@ def further_outputs(values: tuple[str, ...]) -> Mapping[str, str]:
     return outputs
 
 
+def refuse_statistics(options: Mapping[str, Any]) -> None:
+    """Raise a UserError where counts are asked for in a format that has none."""
+    output_format = options["output_format"]
+    if options["statistics"] and output_format not in (None, *FOR_PEOPLE, "json"):
+        raise UserError(f"--statistics is written as text or as json, not as {output_format}")
+
+
 def show(
     report: Report,
     catalogue: Catalogue,
