@@ -48,8 +48,10 @@ def asking_of(options: Mapping[str, Any]) -> Asking:
     """What gathers the questions of a run.
 
     Raises:
-        UserError: an option names nothing that can be imported, or no shape.
+        UserError: an option names nothing that can be imported, no shape or no interpreter.
     """
+    import shutil
+
     from modelint.workspace.confirmation import Asking, TargetError, target_of
 
     shapes = [_shape(text) for text in options["input_shape"]]
@@ -57,6 +59,8 @@ def asking_of(options: Mapping[str, Any]) -> Asking:
         targets = [target_of(text, shapes) for text in options["allow_import"]]
     except TargetError as error:
         raise UserError(f"--allow-import: {error}") from None
+    if options["python"] and not shutil.which(options["python"]):
+        raise UserError(f"--python: there is no program {options['python']!r}")
     return Asking(targets, shapes[0] if shapes else ())
 
 
