@@ -101,6 +101,8 @@ def test_exit_zero_forgives_findings_but_not_failures(project: Project) -> None:
         (("check", "--exclude", "!"), "--exclude: '!' is not a pattern: Invalid git pattern: '!'"),
         (("check", "--output-file", "no/such/folder/x", "a.py"), ("--output-file: no/such/folder/x: No such file or "
          "directory")),
+        (("check", "--output", "sarif=no/such/x", "nope.py"), "--output: no/such/x: No such file or directory"),
+        (("check", "-o", "empty", "nope.py"), "--output-file: empty: Is a directory"),
         (("check", "nope.py", "a.py"), "nope.py: there is no such file or directory"),
         (("check", "empty"), "no Python file, notebook or model found under empty (after exclude and .gitignore)"),
         (("explain", "resued-seed"), "there is no rule 'resued-seed'; did you mean 'reused-seed'?"),

@@ -29,7 +29,7 @@ from modelint.cli.options import (
     request_of,
     selecting,
 )
-from modelint.cli.showing import describe, further_outputs, refuse_statistics, show
+from modelint.cli.showing import describe, refuse_statistics, refuse_unwritable, show
 from modelint.cli.watching import Check, watch, watch_option
 from modelint.render import FORMATS
 
@@ -70,7 +70,7 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
 
     Exit code: 0 if nothing was found that fails the run, 1 if something was, 2 if not all could be examined.
     """
-    further_outputs(options["output"])
+    refuse_unwritable(options)
     refuse_beside_diff(options)
     refuse_statistics(options)
     prepare = partial(_prepared, paths, options, catalogue_of_rules())
