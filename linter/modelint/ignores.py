@@ -57,11 +57,10 @@ def ignore(path: str, text: str, findings: Iterable[Finding], reason: str) -> Ig
 
 @dataclass(frozen=True, slots=True)
 class IgnoredInCells:
-    """Edits of cells that add comments; ``ignored`` and ``refused`` as for a text."""
+    """Edits of cells that add comments, and the findings that these suppress."""
 
     edits: tuple[Edit, ...] = ()
     ignored: tuple[Finding, ...] = ()
-    refused: tuple[Finding, ...] = ()
 
 
 def ignore_in_cells(notebook: Notebook, findings: Iterable[Finding], reason: str) -> IgnoredInCells:
@@ -69,23 +68,14 @@ def ignore_in_cells(notebook: Notebook, findings: Iterable[Finding], reason: str
     by_cell: dict[int | None, list[Finding]] = {}
     for finding in findings:
         by_cell.setdefault(finding.place.cell, []).append(finding)
-    edits: list[Edit] = []
-    ignored: list[Finding] = []
-    refused: list[Finding] = []
-    for number, group in by_cell.items():
-        cell = notebook.cell(number) if number is not None else None
-        done = _in_cell(notebook, cell, group, reason) if cell else None
-        if done is None:
-            refused += group
-        else:
-            edits += done.edits
-            ignored += done.ignored
-            refused += done.refused
-    return IgnoredInCells(tuple(edits), tuple(ignored), tuple(refused))
+    cells = ((notebook.cell(number or 0), group) for number, group in by_cell.items())
+    done = [_in_cell(notebook, cell, group, reason) for cell, group in cells if cell is not None]
+    edits = tuple(edit for each in done for edit in each.edits)
+    return IgnoredInCells(edits, tuple(finding for each in done for finding in each.ignored))
 
 
-def _in_cell(notebook: Notebook, cell: Cell, findings: Sequence[Finding], reason: str) -> IgnoredInCells | None:
-    """Comments in one cell; None if one would go to a line that is not in the module as it is in the cell."""
+def _in_cell(notebook: Notebook, cell: Cell, findings: Sequence[Finding], reason: str) -> IgnoredInCells:
+    """Comments in one cell; none if one would go to a line that is not in the module as it is in the cell."""
     lines = notebook.text.split("\n")[cell.first - 1 : cell.first - 1 + len(cell.lines)]
     in_text = [replace(finding, place=replace(finding.place, cell=None)) for finding in findings]
     of_text = {id(moved): finding for moved, finding in zip(in_text, findings, strict=True)}
@@ -95,11 +85,10 @@ def _in_cell(notebook: Notebook, cell: Cell, findings: Sequence[Finding], reason
         number = edit.span.line
         shift = cell.shifts[number - 1]
         if cell.lines[number - 1][shift:] != lines[number - 1]:
-            return None
+            return IgnoredInCells()
         span = Span(number, edit.span.column + shift, number, edit.span.end_column + shift)
         edits.append(Edit(span, edit.text, cell.number))
-    ignored, refused = (tuple(of_text[id(one)] for one in some) for some in (result.ignored, result.refused))
-    return IgnoredInCells(tuple(edits), ignored, refused)
+    return IgnoredInCells(tuple(edits), tuple(of_text[id(one)] for one in result.ignored))
 
 
 def line_edits(before: Sequence[str], after: Sequence[str]) -> Iterator[Edit]:
