@@ -132,6 +132,45 @@ def test_a_baseline_that_cannot_be_used_is_refused_in_a_sentence(
     assert (ran.code, ran.out, ran.err) == (2, "", f"modelint: --baseline: {sentence}\n")
 
 
+def test_the_configuration_names_the_baseline_from_its_directory(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write("a.py", WRONG)
+    project.write("pyproject.toml", '[tool.modelint]\nbaseline = "lint/base.json"\n')
+    project.write("lint/none.py", "")
+    assert project.run("baseline", "-o", "lint/base.json").code == 0
+    assert project.run("check").out == "Nothing new: 2 files examined\n1 finding of the baseline not shown\n"
+    project.write("service/modelint.toml", 'extend = "../pyproject.toml"\n')
+    project.write("service/b.py", OTHER)
+    monkeypatch.chdir(project.path / "service")
+    assert [line.partition(": ")[0] for line in project.concise("..")] == ["b.py:1:27"]
+
+
+def test_the_command_line_names_another_baseline_or_none(project: Project) -> None:
+    project.write("a.py", WRONG)
+    project.write("modelint.toml", 'baseline = "base.json"\n')
+    baseline(project)
+    project.write("empty.json", '{"version": 1, "paths": ["."], "findings": {}}')
+    assert project.concise() == []
+    assert len(project.concise("--baseline", "empty.json")) == 1
+    assert len(project.concise("--no-baseline")) == 1
+    assert len(project.concise("--isolated")) == 1
+    ran = project.run("check", "--baseline", "base.json", "--no-baseline")
+    assert (ran.code, ran.err) == (2, "modelint: --baseline and --no-baseline exclude each other\n")
+
+
+def test_a_configured_baseline_that_cannot_be_used_is_refused_with_the_key(project: Project) -> None:
+    project.write("a.py", WRONG)
+    project.write("modelint.toml", 'baseline = "base.json"\n')
+    ran = project.run("check")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        "modelint: modelint.toml: baseline: there is no file 'base.json'; 'modelint baseline -o base.json' writes it\n"
+    )
+    assert project.run("baseline", "-o", "base.json").code == 0
+    assert project.run("check").code == 0
+
+
 LINES = st.lists(st.sampled_from(["model(x)", "model( x )", "model(y)", "other = 1"]), min_size=1, max_size=8)
 
 

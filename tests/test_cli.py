@@ -18,6 +18,7 @@ import pytest
 
 from conftest import Project
 from modelint import __version__
+from modelint.cli.group import cli
 
 MISSPELLED = "x = 1  # modelint: ignore[reused-sed] because\n"
 """A file with one warning that needs no analysis."""
@@ -100,10 +101,18 @@ def test_exit_zero_forgives_findings_but_not_failures(project: Project) -> None:
         (("check", "--exclude", "!"), "--exclude: '!' is not a pattern: Invalid git pattern: '!'"),
         (("check", "--output-file", "no/such/folder/x", "a.py"), ("--output-file: no/such/folder/x: No such file or "
          "directory")),
+        (("check", "--output", "sarif=no/such/x", "nope.py"), "--output: no/such/x: No such file or directory"),
+        (("check", "-o", "empty", "nope.py"), "--output-file: empty: Is a directory"),
         (("check", "nope.py", "a.py"), "nope.py: there is no such file or directory"),
         (("check", "empty"), "no Python file, notebook or model found under empty (after exclude and .gitignore)"),
         (("explain", "resued-seed"), "there is no rule 'resued-seed'; did you mean 'reused-seed'?"),
         (("explain",), "missing argument 'RULE'"),
+        (("explain", "comments"), "'comments' is a category; its rules are unknown-ignore, unused-ignore"),
+        (("check", "--diff", "--output-format", "json"), "--diff shows no findings, and so excludes --output-format"),
+        (("check", "--diff", "--output", "sarif=x"), "--diff shows no findings, and so excludes --output"),
+        (("check", "--diff", "--statistics"), "--diff shows no findings, and so excludes --statistics"),
+        (("check", "--statistics", "--output-format", "sarif"), ("--statistics is written as text or as json, not as "
+         "sarif")),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_said_in_one_sentence_with_the_nearest_name(
@@ -113,6 +122,12 @@ def test_what_cannot_be_done_is_said_in_one_sentence_with_the_nearest_name(
     (project.path / "empty").mkdir()
     ran = project.run(*arguments)
     assert (ran.code, ran.out, ran.err) == (2, "", f"modelint: {sentence}\n")
+
+
+def test_the_help_says_of_every_command_in_full_what_it_does(project: Project) -> None:
+    listed = project.run("--help").out.partition("Commands:\n")[2].splitlines()
+    assert len(listed) == len(cli.commands)
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
 
 
 def test_a_commit_of_excluded_files_only_is_no_failure(project: Project) -> None:

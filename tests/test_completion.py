@@ -66,6 +66,30 @@ def test_bash_completes_a_command_line(project: Project, tmp_path: Path) -> None
     assert done.stdout == "mode,reused-seed\n"
 
 
+@pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish")
+def test_fish_completes_a_command_line(project: Project) -> None:
+    script = project.write("completion.fish", project.run("completion", "fish").out)
+    command = project.write("modelint", f'#!/bin/sh\nexec {sys.executable} -m modelint "$@"\n')
+    command.chmod(0o755)
+    asked = f'set -x PATH {project.path} $PATH; source {script}; complete -C "modelint check --output-format sa"'
+    done = subprocess.run(["fish", "--no-config", "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout == "sarif\n"
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="there is no zsh")
+def test_zsh_completes_a_command_line(project: Project) -> None:
+    script = project.write("completion.zsh", project.run("completion", "zsh").out)
+    command = project.write("modelint", f'#!/bin/sh\nexec {sys.executable} -m modelint "$@"\n')
+    command.chmod(0o755)
+    asked = (
+        f"path=({project.path} $path); compdef() {{ :; }}; source {script}; "
+        'compadd() { print -r -- "${(P)@[-1]}"; }; words=(modelint check --output-format sa); CURRENT=4; '
+        "_modelint_completion"
+    )
+    done = subprocess.run(["zsh", "-f", "-c", asked], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("sarif\n", "")
+
+
 def test_a_shell_that_is_not_known_is_refused(project: Project) -> None:
     ran = project.run("completion", "bsh")
     assert (ran.code, ran.out) == (2, "")

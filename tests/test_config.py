@@ -174,7 +174,10 @@ def test_all_mistakes_are_reported_at_once_with_their_keys_and_the_nearest_names
         (b"[tool.modelint]\nx = '\xff'\n", "is not UTF-8"),
         (b"tool.modelint = 3\n", "tool.modelint: must be a table"),
         (b"[tool.modelint]\nextend = 'pyproject.toml'\n", "extends this file in turn"),
-        (b"[tool.modelint]\nextend = 'nowhere.toml'\n", "nowhere.toml: cannot be read: No such file"),
+        (
+            b"[tool.modelint]\nextend = 'nowhere.toml'\n",
+            "pyproject.toml: tool.modelint.extend: there is no file 'nowhere.toml'",
+        ),
         (b"[tool.modelint]\nextend = 'empty.toml'\n", "has no table [tool.modelint]"),
         (b"[tool.modelint]\nextend = 'one/modelint.toml'\n", "extends this file in turn"),
         (b"[tool.modelint]\nextend = 3\n", "extend: must be a string, not 3"),

@@ -73,6 +73,13 @@ def test_what_adds_up_names_all_its_sources_and_what_does_not_the_last(project: 
     assert found["frameworks"] == ({"keras": "<3.10,>=3.6"}, ["pyproject.toml"])
 
 
+def test_a_baseline_is_named_from_the_working_directory(project: Project) -> None:
+    project.write("service/modelint.toml", 'baseline = "../base.json"\n')
+    assert settings(project, "service")["baseline"] == ("base.json", ["service/modelint.toml"])
+    assert settings(project)["baseline"] == (None, ["default"])
+    assert "  baseline          none       default" in project.run("config").out.splitlines()
+
+
 def test_the_command_line_has_the_last_word(project: Project) -> None:
     written(project)
     found = settings(project, "service", "--ignore", "batch", "--fail-on", "note", "--exclude", "x")

@@ -189,6 +189,8 @@ def test_what_was_measured_is_not_measured_again(project: Project) -> None:
         (("check", "--confirm", "--input-shape", "a,b"), "must be sizes parted by commas"),
         (("confirm", "--plot", "sweep.png"), "--plot draws what --sweep measures"),
         (("confirm", "--sweep"), "name one model file"),
+        (("confirm", "--sweep", "missing.keras"), "--sweep: missing.keras: there is no such file or directory"),
+        (("confirm", "--python", "no/python", "train.py"), "--python: there is no program 'no/python'"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(project: Project, arguments: tuple[str, ...], message: str) -> None:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -44,18 +45,52 @@ def test_the_problem_matcher_for_visual_studio_code_reads_every_finding(project:
     project.write("train.py", f"{MODEL}\n\n{STEP}\n")
     project.write("a.ipynb", saved(MODEL, STEP))
     project.write("broken.py", "x = (\n")
-    (task,) = json.loads(recipe(repository, "json", "problemMatcher"))["tasks"]
+    tasks = json.loads(recipe(repository, "json", "problemMatcher"))
+    assert tasks["version"] == "2.0.0"
+    (task,) = tasks["tasks"]
     pattern = task["problemMatcher"]["pattern"]
     assert task["command"].split()[:2] == ["modelint", "check"]
     lines = project.run(*task["command"].split()[1:]).out.splitlines()
-    matches = [re.search(pattern["regexp"], line) for line in lines]
-    assert all(matches)
+    matched = [list(match.groups()) for line in lines if (match := re.search(pattern["regexp"], line))]
     names = ("file", "line", "column", "severity", "code")
-    assert [[match[pattern[name]] for name in names] for match in matches if match] == [
+    assert [[groups[pattern[name] - 1] for name in names] for groups in matched] == [
         ["a.ipynb", "3", "32", "error", "inference-mode-in-training"],
         ["broken.py", "1", "5", "error", "unreadable"],
         ["train.py", "8", "32", "error", "inference-mode-in-training"],
     ]
+    if shutil.which("node"):  # whose expressions are those of the editor
+        read = "const [e, l] = process.argv.slice(1).map(JSON.parse); "
+        script = f"{read}console.log(JSON.stringify(l.map(x => new RegExp(e).exec(x).slice(1))))"
+        assert json.loads(run("node", "-e", script, json.dumps(pattern["regexp"]), json.dumps(lines))) == matched
+
+
+def test_the_settings_for_visual_studio_code_start_the_server(repository: Path) -> None:
+    settings = json.loads(recipe(repository, "json", "glspc"))
+    command = [settings["glspc.server.command"], *settings["glspc.server.commandArguments"]]
+    assert (command, settings["glspc.server.languageId"]) == (["modelint", "server"], ["python"])
+
+
+def test_helix_is_told_of_the_server_and_to_use_it_for_python(repository: Path) -> None:
+    languages = tomllib.loads(recipe(repository, "toml", "language-server"))
+    assert languages.keys() == {"language-server", "language"}
+    assert languages["language-server"] == {"modelint": {"command": "modelint", "args": ["server"]}}
+    (python,) = languages["language"]
+    assert python.keys() == {"name", "language-servers"}
+    assert (python["name"], "modelint" in python["language-servers"]) == ("python", True)
+
+
+def test_what_pycharm_reads_is_what_the_watcher_prints(project: Project, repository: Path) -> None:
+    project.write("train.py", f"{MODEL}\n\n{STEP}\n")
+    rows = re.findall(r"^\| (.+?) \| `(.+)` \|$", (repository / "docs" / "editors.md").read_text(), re.MULTILINE)
+    fields = dict(rows)
+    arguments = fields["Arguments"].replace("$FilePathRelativeToProjectRoot$", "train.py").split()
+    macros = {"FILE_PATH": ".+?", "LINE": r"\d+", "COLUMN": r"\d+", "MESSAGE": ".*"}
+    parts = re.split(r"\$(\w+)\$", fields["Output filters"])
+    pattern = "".join(f"(?P<{part}>{macros[part]})" if at % 2 else re.escape(part) for at, part in enumerate(parts))
+    (line,) = project.run(*arguments).out.splitlines()
+    found = re.fullmatch(pattern, line)
+    assert found
+    assert found.groupdict() == {"FILE_PATH": "train.py", "LINE": "8", "COLUMN": "32", "MESSAGE": f"error: {BUG}"}
 
 
 @pytest.mark.usefixtures("command")

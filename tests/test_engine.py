@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -114,6 +114,48 @@ def test_a_rule_that_raises_is_a_finding_and_the_others_go_on() -> None:
     assert "the rule 'broken-rule' failed on a.py (ZeroDivisionError: division by zero)" in findings[0].message
     assert findings[0].severity is Severity.ERROR
     assert findings[0].because[0].place == place(3)
+
+
+@pytest.mark.parametrize(
+    ("rubbish", "reason"),
+    [
+        (
+            lambda rule, place: rule.at(place, "wrong", fix=Fix("mend it", Safety.SAFE, (None,))),
+            "TypeError: the edits of a Fix must be a tuple of Edit, not (None,)",
+        ),
+        (
+            lambda rule, place: rule.at(place, "wrong", fix=Fix("mend it", Safety.SAFE, ())),
+            "ValueError: a Fix needs an edit; where there is none, there is no fix",
+        ),
+        (
+            lambda rule, place: rule.at(place, "wrong", fix=Fix("mend it", "safe", (Edit(place.span, ""),))),
+            "TypeError: the safety of a Fix must be a Safety, not 'safe'",
+        ),
+        (lambda rule, place: Edit((3, 1), ""), "TypeError: the span of an Edit must be a Span, not (3, 1)"),
+        (lambda rule, place: rule.at(place, None), "TypeError: the message of a Finding must be a str, not None"),
+        (
+            lambda rule, place: rule.at(place, "wrong", because=[(place, 3)]),
+            "TypeError: the message of an Evidence must be a str, not 3",
+        ),
+        (
+            lambda rule, place: rule.at(place, "wrong", severity="error"),
+            "TypeError: the severity of a Finding must be a Severity, not 'error'",
+        ),
+        (lambda rule, place: "wrong", "TypeError: what a check gives must be Findings, not 'wrong'"),
+    ],
+)
+def test_what_a_rule_makes_wrongly_is_an_internal_error_that_names_it(
+    rubbish: Callable[[Rule, Place], Finding], reason: str
+) -> None:
+    rule = Rule("pack.mode.careless", severity=Severity.NOTE, since="0.1")
+
+    @rule.on(Comparison)
+    def check(comparison: Comparison, program: Program) -> Iterator[Finding]:
+        yield rubbish(rule, comparison.place.resolve())
+
+    (finding,) = examine("a.py", script(), Facts({"a.py": (Comparison(place(3), "==", True),)}), [rule])
+    assert (finding.rule, finding.because[0].place) == ("internal-error", place(3))
+    assert f"the rule 'careless' failed on a.py ({reason})" in finding.message
 
 
 def test_an_analysis_that_raises_is_a_finding() -> None:

@@ -16,6 +16,7 @@ from conftest import Project
 from modelint import Confidence, Finding, Place, Severity, Span
 from modelint.ignores import ignore
 from modelint.suppress import read_suppressions
+from test_notebooks import saved
 
 TRICKY = '''\
 import os  # type: ignore
@@ -171,18 +172,47 @@ def test_what_cannot_be_ignored_is_still_shown(project: Project) -> None:
     assert [line.rpartition(" ")[2] for line in ran.out.splitlines()] == ["[unknown-ignore]", "[unreadable]"]
 
 
-def test_a_notebook_is_left_as_it_is(project: Project) -> None:
-    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
-    source = (
-        "import numpy as np\nimport keras\nmodel = keras.Sequential([keras.layers.Dropout(0.5)])\n"
-        "leaf = np.argmax(model(np.ones((1, 1)), training=True))\n"
-    )
-    notebook = {"cells": [{**cell, "source": source}], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
-    path = project.write("a.ipynb", json.dumps(notebook))
-    before = path.read_bytes()
-    ran = project.run("check", "--add-ignore", "--select", "mode")
-    assert (ran.code, path.read_bytes()) == (1, before)
-    assert ran.err == "0 findings ignored in 0 files\n"
+DROPS = "import numpy as np\nimport keras\nmodel = keras.Sequential([keras.layers.Dropout(0.5)])"
+PREDICTS = "leaf = np.argmax(model(np.ones((1, 1)), training=True))"
+
+
+@pytest.mark.parametrize(
+    ("cell", "commented"),
+    [
+        (f"{PREDICTS}\nx = 1", f"{PREDICTS}  # modelint: ignore[train-mode-at-inference] so\nx = 1"),
+        (f"!ls\n%time {PREDICTS}", f"!ls\n%time {PREDICTS}  # modelint: ignore[train-mode-at-inference] so"),
+        (f"%%time\n  {PREDICTS}", f"%%time\n  {PREDICTS}  # modelint: ignore[train-mode-at-inference] so"),
+        (f">>> {PREDICTS}", f">>> {PREDICTS}  # modelint: ignore[train-mode-at-inference] so"),
+        (
+            f"{PREDICTS}  # modelint: ignore[exact-comparison] why",
+            f"{PREDICTS}  # modelint: ignore[exact-comparison, train-mode-at-inference] why",
+        ),
+    ],
+)
+def test_a_notebook_gets_comments_in_its_cells_and_keeps_all_else(project: Project, cell: str, commented: str) -> None:
+    before, after = saved(("markdown", "# é"), DROPS, cell), saved(("markdown", "# é"), DROPS, commented)
+    path = project.write("a.ipynb", before)
+    ran = project.run("check", "--add-ignore=so", "--select", "mode")
+    assert (ran.code, ran.out, ran.err) == (0, "All clear: 1 file examined\n", "1 finding ignored in 1 file\n")
+    assert path.read_text() == after
+    assert project.concise("--select", "mode") == []
+
+
+def test_a_notebook_that_is_one_line_of_ascii_stays_that(project: Project) -> None:
+    def notebook(source: str) -> str:
+        return json.dumps({"cells": [{"cell_type": "code", "source": source}], "nbformat": 4}) + "\r\n"
+
+    path = project.write("a.ipynb", notebook(f"{DROPS}\n{PREDICTS}\n"))
+    assert project.run("check", "--add-ignore=à dessein", "--select", "mode").code == 0
+    expected = notebook(f"{DROPS}\n{PREDICTS}  # modelint: ignore[train-mode-at-inference] à dessein\n")
+    assert path.read_bytes().decode() == expected
+
+
+def test_a_cell_that_is_no_python_is_still_shown_and_the_others_get_their_comments(project: Project) -> None:
+    path = project.write("a.ipynb", saved(DROPS, "x = (", PREDICTS))
+    ran = project.run("check", "--add-ignore", "--select", "mode", "--output-format", "concise", "--quiet")
+    assert (ran.code, [line.rpartition(" ")[2] for line in ran.out.splitlines()]) == (2, ["[unreadable]"])
+    assert path.read_text() == saved(DROPS, "x = (", f"{PREDICTS}  # modelint: ignore[train-mode-at-inference]")
 
 
 def test_no_path_is_taken_for_a_reason(project: Project) -> None:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import io
 import json
 import sys
+from typing import ClassVar
 
 import pytest
 
 from conftest import Project
+from modelint import Program
+from modelint.analysis import Analysis
+from modelint.rule import discover
+from modelint.selection import Catalogue
+from modelint.workspace.run import Request, Run
 
 MODEL = """
 import keras
@@ -134,9 +140,7 @@ def test_findings_of_lower_confidence_are_counted_and_shown_on_request(project: 
         "import keras\nimport numpy as np\n\n\ndef same(path, x, y):\n    model = keras.models.load_model(path)\n"
         "    return np.array_equal(model.predict(x), model.predict(y))\n",
     )
-    assert project.run("check").out.splitlines()[-1] == (
-        "1 finding of lower confidence not shown; --pedantic shows them"
-    )
+    assert project.run("check").out.splitlines()[-1] == ("1 finding of lower confidence not shown; --pedantic shows it")
     ran = project.run("check", "--pedantic")
     assert "(medium confidence)" in ran.out
     assert ran.code == 1
@@ -191,3 +195,41 @@ def test_the_same_bytes_give_the_same_output_every_time(training: Project) -> No
     in_a_module(training)
     outputs = {training.run("check", "--output-format", "json", "--pedantic").out for _ in range(3)}
     assert len(outputs) == 1
+
+
+class Counting(Analysis):
+    """An analysis that writes down which roots it was asked for."""
+
+    roots: ClassVar[list[str]] = []
+
+    def program(self, path: str) -> Program:
+        """The facts of a root."""
+        self.roots.append(path)
+        return super().program(path)
+
+
+BUILDS = "import keras\n\n\ndef make():\n    return keras.Sequential([keras.layers.Dropout(0.5)])\n"
+PREDICTS = "import numpy as np\nfrom {} import make\nleaf = np.argmax(make()(np.ones((1, 1)), training={}))\n"
+
+
+def test_a_run_after_a_change_examines_what_depends_on_it_and_finds_what_a_new_run_finds(project: Project) -> None:
+    project.write("model.py", BUILDS)
+    project.write("between.py", "from model import make\n")
+    project.write("other.py", BUILDS)
+    project.write("direct.py", PREDICTS.format("model", True))
+    project.write("far.py", PREDICTS.format("between", True))
+    project.write("apart.py", PREDICTS.format("other", True))
+    project.write("late.py", "import keras\n\n\ndef run():\n    import between\n    return between.make()\n")
+    project.write("plain.py", "x = 1\n")
+    catalogue = Catalogue(discover())
+    run = Run(Request(), catalogue, Counting)
+    before = run.report()
+    predictions = [finding for finding in before.findings if finding.rule == "train-mode-at-inference"]
+    assert [finding.place.path for finding in predictions] == ["apart.py", "direct.py", "far.py"]
+    changed = {"model.py": BUILDS.replace("Dropout(0.5)", "Dense(2)").encode()}
+    Counting.roots.clear()
+    after = run.after(changed).report()
+    assert Counting.roots == ["between.py", "direct.py", "far.py", "late.py", "model.py"]
+    assert after.findings == Run(Request(overlay=changed), catalogue).report().findings
+    assert [f.place.path for f in after.findings if f.rule == "train-mode-at-inference"] == ["apart.py"]
+    assert (after.examined, after.analysed) == (before.examined, before.analysed)

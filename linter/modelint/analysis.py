@@ -36,13 +36,15 @@ RECURSION_LIMIT = 12_000
 class Analysis:
     """Analyses root files one after the other; imported modules are executed once for all of them.
 
-    ``stop`` is called now and then while a root is executed, and may raise to leave it.
+    ``stop`` is called now and then while a root is executed, and may raise to leave it. ``reached`` are the files that
+    the last root imports, directly or not.
     """
 
     def __init__(self, sources: Sources, settings: Callable[[str], Settings]) -> None:
         self.sources = sources
         self.settings = settings
         self.stop: Callable[[], None] | None = None
+        self.reached: frozenset[str] = frozenset()
         self._begin(Declared())
         sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION_LIMIT))
 
@@ -57,6 +59,7 @@ class Analysis:
 
     def program(self, path: str) -> Program:
         """The facts of a root file and of all first-party files it reaches. An unreadable file has none."""
+        self.reached = frozenset()
         script = self.sources.script(path)
         settings = self.settings(path)
         if not isinstance(script, Script):
@@ -87,7 +90,9 @@ class Analysis:
         own = [event for event in interpreter.events if isinstance(event, Event)]
         events = sorted((*imported, *own), key=lambda event: event.order)
         interpreter.events = events  # type: ignore[assignment]  # forward passes executed below add to them
-        return lower(interpreter, events, [module, *reached], script.path, settings, executed)
+        program = lower(interpreter, events, [module, *reached], script.path, settings, executed)
+        self.reached = frozenset(state.path for state in reachable(module))
+        return program
 
 
 def reachable(root: ModuleState) -> Iterator[ModuleState]:

@@ -38,6 +38,11 @@ Witness = Callable[[Finding, object, Program], None]
 class Analysis(Protocol):
     """Whatever turns a root file into facts."""
 
+    @property
+    def reached(self) -> frozenset[str]:
+        """The other files that the last program is made of."""
+        ...
+
     def program(self, path: str) -> Program:
         """The facts of a root file and of all that it reaches."""
         ...
@@ -129,7 +134,11 @@ def _run(rule: Rule, program: Program, witness: Witness | None = None) -> Iterat
 
 def _called(check: Check, fact: object, program: Program) -> tuple[Finding, ...]:
     """A check's findings, all or none of them."""
-    return tuple(check(fact, program) or ())
+    found = tuple(check(fact, program) or ())
+    for each in found:
+        if not isinstance(each, Finding):
+            raise TypeError(f"what a check gives must be Findings, not {each!r}")
+    return found
 
 
 def _internal_error(path: str, who: str, error: Exception, where: object = None) -> Finding:

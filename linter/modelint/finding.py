@@ -1,7 +1,8 @@
 """The values a run produces: places, evidence, edits, findings.
 
 Everything here is frozen, comparable and picklable. Lines and columns count from 1, columns in
-Unicode code points; the end of a span is exclusive, so an empty span is an insertion point.
+Unicode code points; the end of a span is exclusive, so an empty span is an insertion point. What a rule pack makes of
+other types than these is refused where it is made, so that the error names who made it.
 """
 
 from __future__ import annotations
@@ -108,6 +109,10 @@ class Evidence:
     place: Place
     message: str
 
+    def __post_init__(self) -> None:
+        _require("the place of an Evidence", self.place, Place)
+        _require("the message of an Evidence", self.message, str)
+
 
 class Safety(enum.Enum):
     """Whether a fix may be applied without being read."""
@@ -128,6 +133,10 @@ class Edit:
     cell: int | None = None
     physical: Edit | None = None
 
+    def __post_init__(self) -> None:
+        _require("the span of an Edit", self.span, Span)
+        _require("the text of an Edit", self.text, str)
+
     @property
     def in_file(self) -> Edit:
         """The edit of the file itself, for what knows no cells."""
@@ -141,6 +150,13 @@ class Fix:
     title: str
     safety: Safety
     edits: tuple[Edit, ...]
+
+    def __post_init__(self) -> None:
+        _require("the title of a Fix", self.title, str)
+        _require("the safety of a Fix", self.safety, Safety)
+        _require_all("the edits of a Fix", self.edits, Edit)
+        if not self.edits:
+            raise ValueError("a Fix needs an edit; where there is none, there is no fix")
 
 
 class Verdict(enum.Enum):
@@ -190,7 +206,27 @@ class Finding:
     fix: Fix | None = None
     confirmation: Confirmation | None = None
 
+    def __post_init__(self) -> None:
+        _require("the rule of a Finding", self.rule, str)
+        _require("the severity of a Finding", self.severity, Severity)
+        _require("the confidence of a Finding", self.confidence, Confidence)
+        _require("the place of a Finding", self.place, Place)
+        _require("the message of a Finding", self.message, str)
+        _require_all("the because of a Finding", self.because, Evidence)
+        if self.fix is not None:
+            _require("the fix of a Finding", self.fix, Fix)
+
     @property
     def order(self) -> tuple[object, ...]:
         """A key that sorts findings by place, then rule, so that output is the same on every run."""
         return (*self.place.order, self.rule, self.message)
+
+
+def _require(what: str, value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"{what} must be a {kind.__name__}, not {value!r}")
+
+
+def _require_all(what: str, values: object, kind: type) -> None:
+    if not isinstance(values, tuple) or not all(isinstance(value, kind) for value in values):
+        raise TypeError(f"{what} must be a tuple of {kind.__name__}, not {values!r}")

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelint.cli.confirming import asking_of, confirming, settled
-from modelint.cli.fixing import attempted_fixes, exit_code, fixing, is_fixed, show_difference, write
+from modelint.cli.fixing import (
+    attempted_fixes,
+    exit_code,
+    fixing,
+    is_fixed,
+    refuse_beside_diff,
+    show_difference,
+    write,
+)
 from modelint.cli.group import cli, color_option
 from modelint.cli.ignoring import WithAddIgnore, add_ignore_option, ignored, refuse_where_it_cannot_be
 from modelint.cli.narrowing import Narrowing, narrowing, prepared
@@ -21,7 +29,7 @@ from modelint.cli.options import (
     request_of,
     selecting,
 )
-from modelint.cli.showing import describe, further_outputs, show
+from modelint.cli.showing import describe, refuse_statistics, refuse_unwritable, show
 from modelint.cli.watching import Check, watch, watch_option
 from modelint.render import FORMATS
 
@@ -33,7 +41,7 @@ if TYPE_CHECKING:
     from modelint.workspace.run import Request, Run
 
 
-@cli.command(cls=WithAddIgnore)
+@cli.command(cls=WithAddIgnore, short_help="Find defects in scripts, notebooks and saved models.")
 @paths_argument
 @selecting
 @narrowing
@@ -62,7 +70,9 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
 
     Exit code: 0 if nothing was found that fails the run, 1 if something was, 2 if not all could be examined.
     """
-    further_outputs(options["output"])
+    refuse_unwritable(options)
+    refuse_beside_diff(options)
+    refuse_statistics(options)
     prepare = partial(_prepared, paths, options, catalogue_of_rules())
     if options["watch"]:
         return watch(prepare, options)
@@ -74,8 +84,8 @@ def _prepared(paths: tuple[str, ...], options: dict[str, Any], catalogue: Catalo
     """A run, and what does it, with what fixes come to, and shows what it finds."""
     from modelint.workspace.run import Run
 
-    narrow = prepared(options)
     request = request_of(paths, options, overrides_of(options, catalogue))
+    narrow = prepared(options, request, catalogue)
     asking = asking_of(options) if options["confirm"] else None
     run = Run(narrow.request(request), catalogue, asking=asking)
     refuse_where_it_cannot_be(run.request, options)

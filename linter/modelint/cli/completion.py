@@ -15,7 +15,7 @@ VARIABLE = "_MODELINT_COMPLETE"
 """Where click's scripts say that they ask for completions; click derives the name from the program's."""
 
 
-@cli.command()
+@cli.command(short_help="Write the script for completion in bash, fish or zsh.")
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> int:
     """Write the script that makes a shell complete modelint's commands, options and rules.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from modelint.workspace.provenance import InForce, Setting
 
 
-@cli.command()
+@cli.command(short_help="Show what is in force for a path, and where it comes from.")
 @click.argument("path", default=".", type=click.Path(), metavar="[PATH]")
 @click.option("--output-format", type=click.Choice(("text", "json")), default="text", help="How to show it.")
 @selecting
@@ -92,6 +92,8 @@ def _without_usual(setting: Setting) -> object:
 
 def _shown(value: object) -> str:
     match value:
+        case None:
+            return "none"
         case bool():
             return str(value).lower()
         case dict():

@@ -48,8 +48,10 @@ def asking_of(options: Mapping[str, Any]) -> Asking:
     """What gathers the questions of a run.
 
     Raises:
-        UserError: an option names nothing that can be imported, or no shape.
+        UserError: an option names nothing that can be imported, no shape or no interpreter.
     """
+    import shutil
+
     from modelint.workspace.confirmation import Asking, TargetError, target_of
 
     shapes = [_shape(text) for text in options["input_shape"]]
@@ -57,6 +59,8 @@ def asking_of(options: Mapping[str, Any]) -> Asking:
         targets = [target_of(text, shapes) for text in options["allow_import"]]
     except TargetError as error:
         raise UserError(f"--allow-import: {error}") from None
+    if options["python"] and not shutil.which(options["python"]):
+        raise UserError(f"--python: there is no program {options['python']!r}")
     return Asking(targets, shapes[0] if shapes else ())
 
 
@@ -90,7 +94,7 @@ def settled(report: Report, asking: Asking, options: Mapping[str, Any]) -> Repor
     return attrs.evolve(report, findings=findings, failing=failing)
 
 
-@cli.command()
+@cli.command(short_help="Check, and settle each finding by running its model.")
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
 @selecting
 @confirming

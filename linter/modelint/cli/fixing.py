@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelint.cli.group import UserError
 from modelint.cli.narrowing import Narrowing
 from modelint.cli.options import Command, attempted, with_options
 
@@ -27,6 +28,13 @@ _OPTIONS = (
 def fixing(command: Command) -> Command:
     """Add these options."""
     return with_options(command, _OPTIONS)
+
+
+def refuse_beside_diff(options: dict[str, Any]) -> None:
+    """Raise a UserError where --diff, which shows a diff and nothing else, stands beside what shows findings."""
+    for name in ("output_format", "output", "output_file", "statistics", "confirm"):
+        if options["diff"] and options[name]:
+            raise UserError(f"--diff shows no findings, and so excludes --{name.replace('_', '-')}")
 
 
 def attempted_fixes(

@@ -23,7 +23,7 @@ class _Format(Protocol):
     def render(self, view: GraphView, terminal: Terminal) -> str: ...
 
 
-@cli.command()
+@cli.command(short_help="Show a model layer by layer, with its findings.")
 @click.argument("model", metavar="FILE[:MODEL]")
 @click.option("--format", "output_format", type=click.Choice(FORMATS), default="text", help="How to show it.  [text]")
 @click.option("--output-file", "-o", metavar="FILE", help="Write the graph to a file.")

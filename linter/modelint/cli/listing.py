@@ -42,6 +42,9 @@ def explain(rule: str, color: str) -> int:
     from modelint.workspace import output
 
     entries = {entry.name: entry for entry in Catalogue(discover()).entries}
+    of_category = [entry.name for entry in entries.values() if entry.category == rule]
+    if of_category:
+        raise UserError(f"{rule!r} is a category; its rules are {', '.join(of_category)}")
     if rule not in entries:
         raise UserError(f"there is no rule {rule!r}{did_you_mean(rule, entries)}")
     page = listing.page(entries[rule])

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelint.cli.group import UserError
+from modelint.cli.options import Command, configuration_refused, with_options
 
 if TYPE_CHECKING:
+    from modelint.selection import Catalogue
     from modelint.workspace.baseline import Baseline
     from modelint.workspace.changes import Changes
     from modelint.workspace.run import Report, Request
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.option(
@@ -25,6 +25,7 @@ _OPTIONS = (
         metavar="FILE",
         help="Show only what is not in this file (see modelint baseline).",
     ),
+    click.option("--no-baseline", is_flag=True, help="Show what is in the configured baseline, too."),
     click.option("--diff-base", metavar="REF", help="Show only what changes since this commit reach."),
     click.option("--staged", is_flag=True, help="Show only what staged changes reach, as they are staged."),
 )
@@ -32,9 +33,7 @@ _OPTIONS = (
 
 def narrowing(command: Command) -> Command:
     """Add these options."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(command, _OPTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +100,18 @@ class Narrowing:
         return report, tuple(hidden)
 
 
-def prepared(options: Mapping[str, Any]) -> Narrowing:
-    """What the options ask for, with all that has to be read for it.
+def prepared(options: Mapping[str, Any], request: Request, catalogue: Catalogue) -> Narrowing:
+    """What the options and the configuration ask for, with all that has to be read for it.
 
     Raises:
-        UserError: there is no such baseline, repository or commit.
+        UserError: there is no such baseline, repository or commit, or the configuration has mistakes.
     """
-    baseline = None
-    if options["baseline"] is not None:
-        from modelint.workspace.baseline import BaselineError, read
-
-        try:
-            baseline = read(options["baseline"])
-        except BaselineError as error:
-            raise UserError(f"--baseline: {error}") from None
+    path, baseline = _baseline(options, request, catalogue)
     reference, staged = options["diff_base"], options["staged"]
     if reference is not None and staged:
         raise UserError("--diff-base and --staged exclude each other")
     if reference is None and not staged:
-        return Narrowing(baseline, options["baseline"] or "")
+        return Narrowing(baseline, path)
 
     from modelint.workspace.changes import Changes
     from modelint.workspace.discovery import SCRIPTS
@@ -131,7 +123,32 @@ def prepared(options: Mapping[str, Any]) -> Narrowing:
         overlay = repository.index(SCRIPTS) if staged else {}
     except GitError as error:
         raise UserError(f"{'--staged' if staged else '--diff-base'}: {error}") from None
-    return Narrowing(baseline, options["baseline"] or "", Changes(repository.root, changed), overlay)
+    return Narrowing(baseline, path, Changes(repository.root, changed), overlay)
+
+
+def _baseline(options: Mapping[str, Any], request: Request, catalogue: Catalogue) -> tuple[str, Baseline | None]:
+    """The baseline that the command line names, or else the configuration of the working directory; and its path."""
+    from modelint.workspace.baseline import BaselineError, read
+    from modelint.workspace.lookup import Lookup
+    from modelint.workspace.names import name_of
+
+    if options["no_baseline"]:
+        if options["baseline"] is not None:
+            raise UserError("--baseline and --no-baseline exclude each other")
+        return "", None
+    path, who = options["baseline"], "--baseline"
+    if path is None:
+        lookup = Lookup(catalogue, request.overrides, request.config, request.isolated)
+        configuration = lookup.for_directory(os.getcwd())
+        if lookup.mistakes:
+            raise configuration_refused(lookup.mistakes)
+        if configuration.baseline is None:
+            return "", None
+        path, who = name_of(configuration.baseline), f"{configuration.path}: baseline"
+    try:
+        return path, read(path)
+    except BaselineError as error:
+        raise UserError(f"{who}: {error}") from None
 
 
 def _complain_of_spare(gone: Mapping[tuple[str, str, str], int], path: str) -> None:

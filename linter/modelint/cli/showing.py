@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,23 @@ def further_outputs(values: tuple[str, ...]) -> Mapping[str, str]:
             raise UserError(f"--output: {path} is named twice")
         outputs[path] = name
     return outputs
+
+
+def refuse_unwritable(options: Mapping[str, Any]) -> None:
+    """Raise a UserError where a report is to go to what can be no file, before anything is examined."""
+    named = [("--output", path) for path in further_outputs(options["output"])]
+    for option, path in (*named, ("--output-file", options["output_file"])):
+        if path is not None and not os.path.isdir(os.path.dirname(path) or os.curdir):
+            raise UserError(f"{option}: {path}: {os.strerror(errno.ENOENT)}")
+        if path is not None and os.path.isdir(path):
+            raise UserError(f"{option}: {path}: {os.strerror(errno.EISDIR)}")
+
+
+def refuse_statistics(options: Mapping[str, Any]) -> None:
+    """Raise a UserError where counts are asked for in a format that has none."""
+    output_format = options["output_format"]
+    if options["statistics"] and output_format not in (None, *FOR_PEOPLE, "json"):
+        raise UserError(f"--statistics is written as text or as json, not as {output_format}")
 
 
 def show(

@@ -54,7 +54,11 @@ def render(results: Results, terminal: Terminal) -> str:
 
 
 def _rule(entry: Entry, findings: Iterable[Finding]) -> Object:
-    """What is known of a rule. Its precision is that of the least sure of its findings here."""
+    """What is known of a rule. Its precision is that of the least sure of its findings here.
+
+    It has no ``helpUri``: the pages are published at no address that is known here. GitHub requires none, and shows
+    the page itself, from ``help``.
+    """
     precision = min((f.confidence for f in findings if f.rule == entry.name), default=Confidence.HIGH)
     properties = {
         "tags": [entry.category, "machine-learning"],

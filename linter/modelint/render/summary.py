@@ -32,7 +32,8 @@ def summary(
         text = f"{total} ({', '.join(parts)}) in {where}; {done}"
     else:
         text = f"{terminal.paint('Nothing new' if hidden else 'All clear', Style.HELP)}: {files} examined"
-    doubtful = f"{counted(unsure, 'finding')} of lower confidence not shown; --pedantic shows them"
+    them = "it" if unsure == 1 else "them"
+    doubtful = f"{counted(unsure, 'finding')} of lower confidence not shown; --pedantic shows {them}"
     return "".join(f"{line}\n" for line in (text, *_settled(findings), *hidden, *([doubtful] if unsure else [])))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from modelint.documents.ipython import python_lines
 from modelint.finding import Confidence, Edit, Finding, Place, Severity, Span
-from modelint.ignores import ignore
+from modelint.ignores import ignore, line_edits
 from modelint.selection import FAILURE_ENTRIES, OWN_ENTRIES
 from modelint.server.opened import source_lines
 
@@ -27,13 +27,9 @@ def excuse(text: str, rule: str, span: Span, *, in_cell: bool) -> Edit | None:
         python = python_lines(lines) if _is_refused(lines, rule, span) else ()
         lines = [line.text for line in python] or lines
         shifts = [line.shift for line in python] or shifts
-    after = _with_comment(lines, rule, span)
-    for number, (one, other) in enumerate(zip(lines, after or (), strict=False), 1):
-        if one != other:
-            column = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
-            added = other[column : column + len(other) - len(one)]
-            shifted = column + shifts[number - 1] + 1
-            return Edit(Span(number, shifted, number, shifted), added)
+    for edit in line_edits(lines, _with_comment(lines, rule, span) or lines):
+        number, shift = edit.span.line, shifts[edit.span.line - 1]
+        return Edit(Span(number, edit.span.column + shift, number, edit.span.end_column + shift), edit.text)
     return None
 
 

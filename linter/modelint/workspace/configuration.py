@@ -6,6 +6,7 @@ holds for a file of code, after ``extend``, the defaults and the command line; `
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -72,6 +73,7 @@ class Written:
     fix: bool | None = toml.key(toml.flag)
     unsafe_fixes: bool | None = toml.key(toml.flag)
     output_format: str | None = toml.key(toml.one_of(*FORMATS))
+    baseline: str | None = toml.key(toml.text)
     tiny_batch: int | None = toml.key(toml.positive)
     frameworks: Frameworks | None = toml.key(_frameworks)
     layers: tuple[DeclaredLayer, ...] | None = toml.key(declarations.layers)
@@ -103,7 +105,7 @@ class Configuration:
     """What holds for a file of code. ``path`` is the configuration file, None where there is none.
 
     ``severities`` and ``exclude`` hold what several files and the command line say, in that order; ``refuse`` are
-    selectors that win over everything else.
+    selectors that win over everything else; ``baseline`` is an absolute path.
     """
 
     path: str | None = None
@@ -118,6 +120,7 @@ class Configuration:
     fix: bool = False
     unsafe_fixes: bool = False
     output_format: str = "full"
+    baseline: str | None = None
     tiny_batch: int = TINY_BATCH
     frameworks: Frameworks = Frameworks()
     declared: Declared = Declared()
@@ -127,6 +130,8 @@ class Configuration:
         changes: dict[str, Any] = {
             name: value for name in _TAKEN_AS_WRITTEN if (value := getattr(written, name)) is not None
         }
+        if written.baseline is not None:
+            changes["baseline"] = os.path.normpath(os.path.join(directory, os.path.expanduser(written.baseline)))
         exclude = self.exclude if written.exclude is None else (Patterns(directory, written.exclude),)
         if written.extend_exclude:
             exclude = (*exclude, Patterns(directory, written.extend_exclude))

@@ -155,6 +155,8 @@ def swept_subject(paths: Sequence[str], asking: Asking) -> Subject | str:
     if len(paths) != 1:
         return "name one model file, or what to import with --allow-import"
     name = name_of(paths[0])
+    if not os.path.exists(name):
+        return f"{name}: there is no such file or directory"
     with OpenedModel(name) as model:
         reader = format_of(model)
         document = read_model(model)

@@ -86,14 +86,16 @@ class Fixing:
         Raises:
             ConfigurationError, NothingToExamineError: as ``Run.report`` does.
         """
-        for number in range(MOST_PASSES + 1):
-            request = attrs.evolve(self.request, overlay={**self.request.overlay, **self._now})
-            run = Run(request, self.catalogue, asking=self.asking.anew() if self.asking else None)
-            report = run.report(progress)
-            self._refused.clear()
-            settled = not self._pass(run, report, dry=number == MOST_PASSES)
-            if settled:
+        run = Run(self.request, self.catalogue, asking=self.asking.anew() if self.asking else None)
+        report = run.report(progress)
+        for _ in range(MOST_PASSES):
+            changed = self._pass(run, report)
+            if not changed:
                 break
+            asking = self.asking.anew() if self.asking else None
+            run = run.after({path: self._now[path] for path in changed}, asking)
+            report = run.report(progress)
+        settled = not changed or not self._pass(run, report, dry=True)
         rewritten = (Rewritten(path, self._before[path], data) for path, data in self._now.items())
         return Outcome(
             run,
@@ -104,22 +106,24 @@ class Fixing:
             settled,
         )
 
-    def _pass(self, run: Run, report: Report, *, dry: bool) -> bool:
-        """Apply what can be applied at once (or, ``dry``, only see whether something can); whether something could."""
-        changed = False
+    def _pass(self, run: Run, report: Report, *, dry: bool = False) -> frozenset[str]:
+        """Apply what can be applied at once (or, ``dry``, only see what can); the files in which something could."""
+        changed: set[str] = set()
+        self._refused.clear()
         for path, findings in self._by_file(run, self.narrowed(report)).items():
             data = run.sources.data(path)
             if not isinstance(data, bytes):
                 continue
             after, fixed = self._fix(path, data, findings)
             self._refused.update({finding.order: finding for finding in fixed.refused})
-            changed = changed or bool(fixed.applied)
+            if fixed.applied:
+                changed.add(path)
             if fixed.applied and not dry:
                 self._before.setdefault(path, data)
                 self._now[path] = after
                 self._traces[path] = fixed.traces
                 self._fixed += fixed.applied
-        return changed
+        return frozenset(changed)
 
     def _by_file(self, run: Run, report: Report) -> Mapping[str, Sequence[Finding]]:
         """The findings that are to be fixed, by file."""

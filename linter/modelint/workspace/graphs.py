@@ -64,6 +64,10 @@ class _RecordingAnalysis:
     analysis: Analysis
     recorded: _Recorded
 
+    @property
+    def reached(self) -> frozenset[str]:
+        return self.analysis.reached
+
     def program(self, path: str) -> Program:
         self.recorded.programs[path] = self.analysis.program(path)
         return self.recorded.programs[path]

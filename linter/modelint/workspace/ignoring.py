@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from modelint.documents import is_notebook, source_bytes, source_text
+from modelint.documents import source_bytes, source_text
 from modelint.finding import Finding
-from modelint.ignores import ignore
+from modelint.ignores import ignore, ignore_in_cells
 from modelint.render.results import is_failure
 from modelint.selection import OWN_ENTRIES
 from modelint.workspace import output
@@ -27,7 +27,7 @@ class Ignoring:
 
 
 def write_ignores(run: Run, report: Report, reason: str) -> Ignoring:
-    """Write a comment for every finding of a script that was asked for. A file is written whole or not at all."""
+    """Write a comment for every finding of a file that was asked for. A file is written whole or not at all."""
     by_file: dict[str, list[Finding]] = {}
     for finding in report.findings:
         path = finding.place.path
@@ -44,20 +44,28 @@ def write_ignores(run: Run, report: Report, reason: str) -> Ignoring:
 
 
 def _takes_a_comment(finding: Finding) -> bool:
-    """Whether a comment can be written for a finding; not in a notebook, whose text is not its source."""
-    place = finding.place
-    in_script = place.span is not None and not is_notebook(place.path)
-    return in_script and not is_failure(finding) and finding.rule not in _OWN
+    """Whether a comment can be written for a finding."""
+    return finding.place.span is not None and not is_failure(finding) and finding.rule not in _OWN
 
 
 def _write(run: Run, path: str, findings: Sequence[Finding], reason: str) -> tuple[str | None, tuple[Finding, ...]]:
     """Why a file could not be written, or None, and the findings that are suppressed in it."""
-    before = run.sources.data(path)
+    before, opened = run.sources.data(path), run.sources.opened(path)
     text = source_text(before) if isinstance(before, bytes) else None
     if text is None or not isinstance(before, bytes):
         return "the file could not be written back in its encoding", ()
-    result = ignore(path, text, findings, reason)
-    after = source_bytes(result.text, before)
+    after: bytes | None = None
+    ignored: tuple[Finding, ...] = ()
+    try:
+        if opened is not None:
+            notebook, file = opened
+            in_cells = ignore_in_cells(notebook, findings, reason)
+            after, ignored = file.rewritten(in_cells.edits), in_cells.ignored
+        else:
+            result = ignore(path, text, findings, reason)
+            after, ignored = source_bytes(result.text, before), result.ignored
+    except UnicodeEncodeError:
+        pass
     if after is None:
         return "the reason cannot be written in the encoding of the file", ()
     if after != before:
@@ -65,4 +73,4 @@ def _write(run: Run, path: str, findings: Sequence[Finding], reason: str) -> tup
             output.replace_file(path, before, after)
         except OSError as error:
             return f"the file cannot be written: {error.strerror}", ()
-    return None, result.ignored
+    return None, ignored

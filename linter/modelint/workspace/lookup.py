@@ -154,6 +154,8 @@ class Lookup:
             target = os.path.normpath(os.path.join(directory, os.path.expanduser(written.extend)))
             if target in (path, *extending):
                 raise ConfigurationError([Mistake(name, key, f"{written.extend} extends this file in turn")])
+            if not os.path.isfile(target):
+                raise ConfigurationError([Mistake(name, key, f"there is no file {written.extend!r}")])
             extended = self._load(target, (path, *extending))
             if extended is None:
                 raise ConfigurationError([Mistake(name, key, f"{written.extend} has no table [tool.modelint]")])

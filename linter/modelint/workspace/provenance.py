@@ -15,6 +15,7 @@ from modelint.finding import Severity
 from modelint.workspace import declarations
 from modelint.workspace.configuration import Configuration, Frameworks, Written
 from modelint.workspace.lookup import Lookup, Overrides
+from modelint.workspace.names import name_of
 
 DEFAULT = "default"
 COMMAND_LINE = "command line"
@@ -99,6 +100,8 @@ def _value(name: str, configuration: Configuration) -> object:
             return [*configuration.ignore, *configuration.refuse]
         case "severity":
             return {rule: level.value for levels in configuration.severities for rule, level in levels.items()}
+        case "baseline":
+            return name_of(configuration.baseline) if configuration.baseline else None
         case "exclude":
             return [line for patterns in configuration.exclude for line in patterns.lines]
         case "per_file_ignores":

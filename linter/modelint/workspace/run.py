@@ -95,6 +95,23 @@ class Report:
         return attrs.evolve(self, findings=tuple(kept), failing=tuple(f for f in self.failing if f in kept))
 
 
+@attrs.frozen
+class Examined:
+    """What one root gave: raw findings, and whether it could be read.
+
+    ``reached`` are the other files that its program is made of, None where only its syntax was looked at.
+    """
+
+    findings: tuple[Finding, ...]
+    readable: bool
+    reached: frozenset[str] | None
+
+    def depends_on(self, changed: Collection[str]) -> bool:
+        """Whether it may have come out otherwise with other bytes in these files."""
+        failed = any(finding.rule == INTERNAL for finding in self.findings)  # before all was reached, perhaps
+        return failed or (self.reached is not None and not self.reached.isdisjoint(changed))
+
+
 Progress = Callable[[int, int], None]
 """Called with how many files are done, and how many there are."""
 
@@ -127,12 +144,30 @@ class Run:
     _suppressions: dict[str, Suppressions] = attrs.field(init=False, factory=dict)
     _asked_for: frozenset[str] = attrs.field(init=False, default=frozenset())
     _models: frozenset[str] = attrs.field(init=False, default=frozenset())
+    _roots: dict[str, Examined] = attrs.field(init=False, factory=dict)
+    _model_findings: dict[str, tuple[Finding, ...]] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
         request = self.request
         self.lookup = Lookup(self.catalogue, request.overrides, request.config, request.isolated)
         self.exclusion = Exclusion(self.lookup)
         self.sources = FileSources({name_of(path): data for path, data in request.overlay.items()})
+
+    def after(self, changed: Mapping[str, bytes], asking: Asking | None = None) -> Run:
+        """This run, done, with other bytes in some scripts and notebooks.
+
+        It examines again only these and what imports them, but everything if something is ``asking``.
+        """
+        request = attrs.evolve(self.request, overlay={**self.request.overlay, **changed})
+        run = Run(request, self.catalogue, self.make_analysis, self.read_model, asking)
+        run.sources = self.sources
+        for name, data in changed.items():
+            run.sources.put(name, data)
+        if asking is None:
+            roots = self._roots.items()
+            run._roots = {name: root for name, root in roots if name not in changed and not root.depends_on(changed)}
+            run._model_findings = self._model_findings
+        return run
 
     def report(self, progress: Progress = lambda done, total: None) -> Report:
         """Find, read and examine the files.
@@ -223,12 +258,17 @@ class Run:
         with _Memory() as memory:
             for done, name in enumerate(files):
                 progress(done, len(files))
-                if relevance(name):
-                    analysed += 1
-                    analysis = analysis or self.make_analysis(self.sources, self.settings)
-                about, could_be_read = self.examine_one(name, analysis if relevance(name) else None)
-                found += about
-                if could_be_read:
+                root = self._roots.get(name)
+                if root is None:
+                    relevant = relevance(name)
+                    if relevant:
+                        analysis = analysis or self.make_analysis(self.sources, self.settings)
+                    about, could_be_read = self.examine_one(name, analysis if relevant else None)
+                    reached = analysis.reached if analysis is not None and relevant else None
+                    root = self._roots[name] = Examined(about, could_be_read, reached)
+                analysed += root.reached is not None
+                found += root.findings
+                if root.readable:
                     readable.append(name)
                     self._suppressions_of(name)
                 if memory.is_full():
@@ -254,6 +294,9 @@ class Run:
         """The raw findings by model file, without the files met in a scan that are no models after all."""
         found: dict[str, tuple[Finding, ...]] = {}
         for name in discovered.models:
+            if name in self._model_findings:
+                found[name] = self._model_findings[name]
+                continue
             with OpenedModel(name) as model:
                 reader = format_in(model)
                 if name not in discovered.named and reader == UNKNOWN_FORMAT:
@@ -264,6 +307,7 @@ class Run:
                 if self.asking is not None and not isinstance(document, Unreadable):
                     witness = self.asking.witness_of_file(document, reader)
                 found[name] = examine_model(document, self.settings(name), self._rules(name), witness)
+        self._model_findings = found
         return found
 
     def _in_cells(self, finding: Finding) -> Finding:
