@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 
 import libcst
 
-from modelint.documents import Script
+from modelint.documents import Script, descendants_of
 from modelint.facts import Declared, Program, Settings
 from modelint.frameworks.events import Event
+from modelint.frameworks.given import Given
 from modelint.frameworks.library import Frameworks
 from modelint.frameworks.lowering import lower
 from modelint.program.frames import Arguments, Frame, ModuleState
@@ -63,16 +64,25 @@ class Analysis:
             return Program(path, (), settings)
         if len(self.importer.modules) > MOST_MODULES or settings.declared != self.library.declared:
             self._begin(settings.declared)  # modules were executed by what was declared for the roots before
+        if not settings.pedantic:
+            return self._run(script, settings, None)
+        # what a program is given shows itself as a network only when it is used as one
+        given = Given()
+        program = self._run(script, settings, given)
+        return self._run(script, settings, Given(frozenset(given.seen))) if given.seen else program
+
+    def _run(self, script: Script, settings: Settings, given: Given | None) -> Program:
         steps = STEPS_PER_ROOT + STEPS_PER_LINE * script.text.count("\n")
         interpreter = Interpreter(self.library, self.importer, self.store, steps)
         interpreter.stop = self.stop
+        interpreter.memory["given"] = given
         self.store.push()
         try:
-            return self._run(interpreter, script, settings)
+            return self._execute(interpreter, script, settings)
         finally:
             del self.store.layers[1:]
 
-    def _run(self, interpreter: Interpreter, script: Script, settings: Settings) -> Program:
+    def _execute(self, interpreter: Interpreter, script: Script, settings: Settings) -> Program:
         frame = Frame.of_module()
         module = ModuleState("__main__", script.path, script, frame, is_root=True)
         frame.module = module
@@ -113,6 +123,7 @@ def enter_the_rest(interpreter: Interpreter, module: ModuleState, steps: int) ->
             interpreter.steps_left = max(interpreter.steps_left, LEAST_STEPS)
             if definition.identity not in interpreter.instances:
                 make_unknown(interpreter, definition)
+    enter_inherited(interpreter, module)
     for function in list(module.definitions):
         if not isinstance(function, Function) or function.node in interpreter.entered:
             continue
@@ -120,6 +131,38 @@ def enter_the_rest(interpreter: Interpreter, module: ModuleState, steps: int) ->
         instance = interpreter.instances.get(function.owner.identity) if function.owner is not None else None
         if interpreter.library.enter_root(interpreter, function, instance):
             interpreter.enter_unknown(function, instance)
+
+
+def enter_inherited(interpreter: Interpreter, module: ModuleState) -> None:
+    """Enter the inherited methods that nothing calls and that call a method which a class of the module gives them."""
+    for cls in [one for one in module.definitions if isinstance(one, Class)]:
+        instance = interpreter.instances.get(cls.identity)
+        own = {name for name, _ in interpreter.store.all(cls.identity)}
+        for base in cls.mro():
+            if instance is None or not isinstance(base, Class) or base is cls or base.module is module:
+                continue
+            for name, method in interpreter.store.all(base.identity):
+                if not isinstance(method, Function) or method.node in interpreter.entered:
+                    continue
+                if interpreter.class_attribute(cls, name) is not method or not calls_on_self(method) & own:
+                    continue
+                if interpreter.library.enter_root(interpreter, method, instance):
+                    interpreter.steps_left = max(interpreter.steps_left, LEAST_STEPS)
+                    interpreter.enter_unknown(method, instance)
+
+
+def calls_on_self(method: Function) -> set[str]:
+    """The names of the methods that a method calls on its own object."""
+    names = (*method.node.params.posonly_params, *method.node.params.params)
+    return {
+        node.func.attr.value
+        for node in descendants_of(method.node)
+        if isinstance(node, libcst.Call)
+        and isinstance(node.func, libcst.Attribute)
+        and isinstance(node.func.value, libcst.Name)
+        and names
+        and node.func.value.value == names[0].name.value
+    }
 
 
 def make_unknown(interpreter: Interpreter, cls: Class) -> None:
