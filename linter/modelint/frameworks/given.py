@@ -80,15 +80,11 @@ class GivenNetwork(OpaqueModel):
 
     def attribute(self, interpreter: Interpreter, name: str) -> Value:
         if name in ("copy", "clone"):
-            return Builtin(f"network.{name}", lambda i, a: self.copied())
+            return Builtin(f"network.{name}", lambda i, a: self.copied(i))
         return super().attribute(interpreter, name)
 
     def call(self, interpreter: Interpreter, arguments: Arguments) -> Value:
         return call_model(interpreter, self, arguments, passing=_passing(arguments))
-
-    def copied(self) -> Value:
-        """Another network, with weights of its own."""
-        return GivenNetwork(self.kind, self.site)
 
 
 def _passing(arguments: Arguments) -> Passing:

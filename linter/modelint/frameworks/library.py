@@ -219,7 +219,7 @@ def _load_data(name: str) -> Handler:
 
 
 def _clone(interpreter: Interpreter, arguments: Arguments) -> Value:
-    return join_all([model.copied() for model in alternatives(arguments.at(0, "model"))])
+    return join_all([model.copied(interpreter) for model in alternatives(arguments.at(0, "model"))])
 
 
 def _metric(name: str) -> Handler:

@@ -295,7 +295,7 @@ def _named_tuple(interpreter: Interpreter, arguments: Arguments) -> Value:
 
 
 def _deepcopy(interpreter: Interpreter, arguments: Arguments) -> Value:
-    return join_all([value.copied() for value in alternatives(arguments.at(0))])
+    return join_all([value.copied(interpreter) for value in alternatives(arguments.at(0))])
 
 
 def _isinstance(interpreter: Interpreter, arguments: Arguments) -> Value:

@@ -71,7 +71,7 @@ class Value:
     def leave(self, interpreter: Interpreter) -> None:
         """What the end of the ``with`` block does."""
 
-    def copied(self) -> Value:
+    def copied(self, interpreter: Interpreter) -> Value:
         """A copy. The value itself stands for it, where it need not be told apart."""
         return self
 
@@ -624,6 +624,12 @@ class Instance(Object):
 
     def call(self, interpreter: Interpreter, arguments: Arguments) -> Value:
         return interpreter.call_instance(self, arguments)
+
+    def copied(self, interpreter: Interpreter) -> Value:
+        twin = Instance(self.cls, self.made_by, self.made_in)
+        for name, value in interpreter.store.all(self.identity):
+            interpreter.store.set(twin.identity, name, value)
+        return twin
 
     def item(self, interpreter: Interpreter, index: Value) -> Value:
         method = interpreter.class_attribute(self.cls, "__getitem__")
