@@ -16,6 +16,7 @@ from modelint.frameworks.events import Event
 from modelint.frameworks.given import Given
 from modelint.frameworks.library import Frameworks
 from modelint.frameworks.lowering import lower
+from modelint.frameworks.tapes import TRAINING
 from modelint.program.frames import Arguments, Frame, ModuleState
 from modelint.program.imports import Importer
 from modelint.program.interpreter import Interpreter
@@ -51,6 +52,7 @@ class Analysis:
         self.library = Frameworks(declared)
         self.importer = Importer(self.sources, self.library)
         self.store = Store()
+        self._called: dict[libcst.CSTNode, frozenset[str]] = {}  # of methods of imported modules
 
     def has_imported(self, path: str) -> bool:
         """Whether a file was executed as a module that a root reaches."""
@@ -91,7 +93,8 @@ class Analysis:
         interpreter.store.set(frame.identity, "__file__", Const(script.path))
         interpreter.execute(script.module.body, frame)
         executed = new_identity()
-        enter_the_rest(interpreter, module, STEPS_PER_ROOT + STEPS_PER_LINE * script.text.count("\n"))
+        steps = STEPS_PER_ROOT + STEPS_PER_LINE * script.text.count("\n")
+        enter_the_rest(interpreter, module, steps, self._called)
         reached = list(reachable(module))
         imported = [event for state in reached for event in state.events if isinstance(event, Event)]
         own = [event for event in interpreter.events if isinstance(event, Event)]
@@ -112,7 +115,9 @@ def reachable(root: ModuleState) -> Iterator[ModuleState]:
             stack.extend(reversed(state.imports))
 
 
-def enter_the_rest(interpreter: Interpreter, module: ModuleState, steps: int) -> None:
+def enter_the_rest(
+    interpreter: Interpreter, module: ModuleState, steps: int, called: dict[libcst.CSTNode, frozenset[str]]
+) -> None:
     """Make an instance of every class nothing instantiates, and enter every function nothing calls."""
     interpreter.steps_left = steps
     done = 0
@@ -123,7 +128,7 @@ def enter_the_rest(interpreter: Interpreter, module: ModuleState, steps: int) ->
             interpreter.steps_left = max(interpreter.steps_left, LEAST_STEPS)
             if definition.identity not in interpreter.instances:
                 make_unknown(interpreter, definition)
-    enter_inherited(interpreter, module)
+    enter_inherited(interpreter, module, called)
     for function in list(module.definitions):
         if not isinstance(function, Function) or function.node in interpreter.entered:
             continue
@@ -133,36 +138,36 @@ def enter_the_rest(interpreter: Interpreter, module: ModuleState, steps: int) ->
             interpreter.enter_unknown(function, instance)
 
 
-def enter_inherited(interpreter: Interpreter, module: ModuleState) -> None:
-    """Enter the inherited methods that nothing calls and that call a method which a class of the module gives them."""
+def enter_inherited(
+    interpreter: Interpreter, module: ModuleState, called: dict[libcst.CSTNode, frozenset[str]]
+) -> None:
+    """Enter inherited methods that nothing calls, that train, and that call what a class of the module defines.
+
+    ``called`` keeps the names of what methods call.
+    """
     for cls in [one for one in module.definitions if isinstance(one, Class)]:
         instance = interpreter.instances.get(cls.identity)
         own = {name for name, _ in interpreter.store.all(cls.identity)}
         for base in cls.mro():
-            if instance is None or not isinstance(base, Class) or base is cls or base.module is module:
+            if instance is None or not isinstance(base, Class) or base.module is module:
                 continue
             for name, method in interpreter.store.all(base.identity):
                 if not isinstance(method, Function) or method.node in interpreter.entered:
                     continue
-                if interpreter.class_attribute(cls, name) is not method or not calls_on_self(method) & own:
+                if interpreter.class_attribute(cls, name) is not method:
                     continue
-                if interpreter.library.enter_root(interpreter, method, instance):
+                names = called.get(method.node)
+                if names is None:
+                    names = called[method.node] = names_called(method.node)
+                if names & TRAINING and names & own and interpreter.library.enter_root(interpreter, method, instance):
                     interpreter.steps_left = max(interpreter.steps_left, LEAST_STEPS)
                     interpreter.enter_unknown(method, instance)
 
 
-def calls_on_self(method: Function) -> set[str]:
-    """The names of the methods that a method calls on its own object."""
-    names = (*method.node.params.posonly_params, *method.node.params.params)
-    return {
-        node.func.attr.value
-        for node in descendants_of(method.node)
-        if isinstance(node, libcst.Call)
-        and isinstance(node.func, libcst.Attribute)
-        and isinstance(node.func.value, libcst.Name)
-        and names
-        and node.func.value.value == names[0].name.value
-    }
+def names_called(node: libcst.CSTNode) -> frozenset[str]:
+    """The names of the methods that a function calls."""
+    calls = (one.func for one in descendants_of(node) if isinstance(one, libcst.Call))
+    return frozenset(callee.attr.value for callee in calls if isinstance(callee, libcst.Attribute))
 
 
 def make_unknown(interpreter: Interpreter, cls: Class) -> None:

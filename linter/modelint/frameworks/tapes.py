@@ -26,6 +26,9 @@ from modelint.program.values import (
     Value,
 )
 
+TRAINING = frozenset(("gradient", "apply_gradients", "minimize", "compute_gradients"))
+"""The methods of tapes and optimizers that a training step calls."""
+
 
 class Tape(Object):
     """A ``tf.GradientTape``."""
