@@ -35,6 +35,9 @@ GATHERING = frozenset(
 def map_structure(interpreter: Interpreter, arguments: Arguments) -> Value:
     """``tf.nest.map_structure(f, structure)``: f sees every element; several structures are gone through as one."""
     function, structures = arguments.at(0, "func"), arguments.positional[1:]
+    tensors = list(tensors_in(arguments.all(), interpreter))
+    if not tensors:
+        return UNKNOWN
 
     def mapped(value: Value) -> Value:
         match value:
@@ -53,7 +56,7 @@ def map_structure(interpreter: Interpreter, arguments: Arguments) -> Value:
 
     if len(structures) == 1 and isinstance(function, Function):
         return mapped(structures[0])
-    return merged(tensors_in(arguments.all(), interpreter)) or UNKNOWN
+    return merged(tensors) or UNKNOWN
 
 
 def gathered(interpreter: Interpreter, dotted: str, arguments: Arguments) -> Variables | None:
