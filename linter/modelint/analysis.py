@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 
 import libcst
 
-from modelint.documents import Script
+from modelint.documents import Script, descendants_of
 from modelint.facts import Declared, Program, Settings
 from modelint.frameworks.events import Event
+from modelint.frameworks.given import Given
 from modelint.frameworks.library import Frameworks
 from modelint.frameworks.lowering import lower
+from modelint.frameworks.tapes import TRAINING
 from modelint.program.frames import Arguments, Frame, ModuleState
 from modelint.program.imports import Importer
 from modelint.program.interpreter import Interpreter
@@ -52,6 +54,7 @@ class Analysis:
         self.library = Frameworks(declared)
         self.importer = Importer(self.sources, self.library)
         self.store = Store()
+        self._called: dict[libcst.CSTNode, frozenset[str]] = {}  # of methods of imported modules
 
     def has_imported(self, path: str) -> bool:
         """Whether a file was executed as a module that a root reaches."""
@@ -66,16 +69,25 @@ class Analysis:
             return Program(path, (), settings)
         if len(self.importer.modules) > MOST_MODULES or settings.declared != self.library.declared:
             self._begin(settings.declared)  # modules were executed by what was declared for the roots before
+        if not settings.pedantic:
+            return self._run(script, settings, None)
+        # what a program is given shows itself as a network only when it is used as one
+        given = Given()
+        program = self._run(script, settings, given)
+        return self._run(script, settings, Given(frozenset(given.seen))) if given.seen else program
+
+    def _run(self, script: Script, settings: Settings, given: Given | None) -> Program:
         steps = STEPS_PER_ROOT + STEPS_PER_LINE * script.text.count("\n")
         interpreter = Interpreter(self.library, self.importer, self.store, steps)
         interpreter.stop = self.stop
+        interpreter.memory["given"] = given
         self.store.push()
         try:
-            return self._run(interpreter, script, settings)
+            return self._execute(interpreter, script, settings)
         finally:
             self.store.leave_branches()
 
-    def _run(self, interpreter: Interpreter, script: Script, settings: Settings) -> Program:
+    def _execute(self, interpreter: Interpreter, script: Script, settings: Settings) -> Program:
         frame = Frame.of_module()
         module = ModuleState("__main__", script.path, script, frame, is_root=True)
         frame.module = module
@@ -84,7 +96,8 @@ class Analysis:
         interpreter.store.set(frame.identity, "__file__", Const(script.path))
         interpreter.execute(script.module.body, frame)
         executed = new_identity()
-        enter_the_rest(interpreter, module, STEPS_PER_ROOT + STEPS_PER_LINE * script.text.count("\n"))
+        steps = STEPS_PER_ROOT + STEPS_PER_LINE * script.text.count("\n")
+        enter_the_rest(interpreter, module, steps, self._called)
         reached = list(reachable(module))
         imported = [event for state in reached for event in state.events if isinstance(event, Event)]
         own = [event for event in interpreter.events if isinstance(event, Event)]
@@ -107,7 +120,9 @@ def reachable(root: ModuleState) -> Iterator[ModuleState]:
             stack.extend(reversed(state.imports))
 
 
-def enter_the_rest(interpreter: Interpreter, module: ModuleState, steps: int) -> None:
+def enter_the_rest(
+    interpreter: Interpreter, module: ModuleState, steps: int, called: dict[libcst.CSTNode, frozenset[str]]
+) -> None:
     """Make an instance of every class nothing instantiates, and enter every function nothing calls."""
     interpreter.steps_left = steps
     done = 0
@@ -118,6 +133,7 @@ def enter_the_rest(interpreter: Interpreter, module: ModuleState, steps: int) ->
             interpreter.steps_left = max(interpreter.steps_left, LEAST_STEPS)
             if definition.identity not in interpreter.instances:
                 make_unknown(interpreter, definition)
+    enter_inherited(interpreter, module, called)
     for function in list(module.definitions):
         if not isinstance(function, Function) or function.node in interpreter.entered:
             continue
@@ -125,6 +141,38 @@ def enter_the_rest(interpreter: Interpreter, module: ModuleState, steps: int) ->
         instance = interpreter.instances.get(function.owner.identity) if function.owner is not None else None
         if interpreter.library.enter_root(interpreter, function, instance):
             interpreter.enter_unknown(function, instance)
+
+
+def enter_inherited(
+    interpreter: Interpreter, module: ModuleState, called: dict[libcst.CSTNode, frozenset[str]]
+) -> None:
+    """Enter inherited methods that nothing calls, that train, and that call what a class of the module defines.
+
+    ``called`` keeps the names of what methods call.
+    """
+    for cls in [one for one in module.definitions if isinstance(one, Class)]:
+        instance = interpreter.instances.get(cls.identity)
+        own = {name for name, _ in interpreter.store.all(cls.identity)}
+        for base in cls.mro():
+            if instance is None or not isinstance(base, Class) or base.module is module:
+                continue
+            for name, method in interpreter.store.all(base.identity):
+                if not isinstance(method, Function) or method.node in interpreter.entered:
+                    continue
+                if interpreter.class_attribute(cls, name) is not method:
+                    continue
+                names = called.get(method.node)
+                if names is None:
+                    names = called[method.node] = names_called(method.node)
+                if names & TRAINING and names & own and interpreter.library.enter_root(interpreter, method, instance):
+                    interpreter.steps_left = max(interpreter.steps_left, LEAST_STEPS)
+                    interpreter.enter_unknown(method, instance)
+
+
+def names_called(node: libcst.CSTNode) -> frozenset[str]:
+    """The names of the methods that a function calls."""
+    calls = (one.func for one in descendants_of(node) if isinstance(one, libcst.Call))
+    return frozenset(callee.attr.value for callee in calls if isinstance(callee, libcst.Attribute))
 
 
 def make_unknown(interpreter: Interpreter, cls: Class) -> None:

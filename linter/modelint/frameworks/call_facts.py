@@ -11,14 +11,15 @@ from modelint.documents import Site
 from modelint.facts import Because, Comparison, KerasVersion, Layer, Mode, Model, ModelCall, Passing, Purpose
 from modelint.frameworks.datasets import Batching
 from modelint.frameworks.events import CallEvent, CompareEvent, Event, GradientEvent, ModeEvent
+from modelint.frameworks.given import GivenNetwork
 from modelint.frameworks.intent import are_side_by_side, is_sampling, says_so
 from modelint.frameworks.keras_modes import ALWAYS, Entry
-from modelint.frameworks.models import training_position
+from modelint.frameworks.models import OpaqueModel, training_position
 from modelint.frameworks.structure import contains
 from modelint.frameworks.tensors import Tensor
 from modelint.frameworks.trees import Tree, Trees, mode_of
 from modelint.program.frames import Arguments
-from modelint.program.values import UNKNOWN, Union, Value, alternatives
+from modelint.program.values import Union, Unknown, Value, alternatives
 
 EVALUATION_NAME = re.compile(
     r"(^|_)(test|tests|testing|eval|evaluate|evaluation|valid|validate|validation|val|predict|prediction|predictions|infer|inference"
@@ -91,18 +92,16 @@ class CallFacts:
         return not any(SERVING_NAME.search(name) for name in event.functions())
 
     def _trained(self, event: CallEvent) -> tuple[Purpose, str, bool] | None:
-        if "stop_gradient" in event.uses:
-            return None
         for gradient in self.gradients:
+            reaches = event in gradient.calls
             if gradient.tape is not None and gradient.tape not in event.tapes:
                 continue
-            if gradient.tape is None and event not in gradient.calls:
-                continue
-            if gradient.target_known and event not in gradient.calls:
+            if not reaches and (gradient.tape is None or gradient.target_known or "stop_gradient" in event.uses):
                 continue
             owned = self._owned(gradient, event.model)
             if owned is True:
-                return Purpose.TRAINING, "its result is differentiated with respect to its own weights", True
+                certain = reaches or not isinstance(event.model, OpaqueModel)
+                return Purpose.TRAINING, "its result is differentiated with respect to its own weights", certain
             if owned is None and gradient.applied:
                 return Purpose.TRAINING, "its result is differentiated, and the gradient applied", False
         return None
@@ -196,7 +195,7 @@ class CallFacts:
     def _because(self, event: CallEvent, model: Model, affected: dict[int, Layer]) -> Because:
         phases = [one for one in self.events if isinstance(one, ModeEvent) and one.order < event.order]
         return (
-            (model.origin, f"{model.kind} is made here"),
+            (model.origin, f"{model.kind} is {'given' if isinstance(event.model, GivenNetwork) else 'made'} here"),
             *((layer.place, f"it contains {layer}") for layer in list(affected.values())[:3]),
             *((phase.site, "the mode of every call is set here") for phase in phases[-1:]),
         )
@@ -208,7 +207,8 @@ class CallFacts:
         if told is not None:
             return told
         if purpose is Purpose.TRAINING:
-            return None
+            frozen = isinstance(event.model, OpaqueModel) and self.trees.is_frozen((event.model,), event.order)
+            return "its weights are frozen" if frozen else None
         if event.passing is Passing.TRUE and is_sampling(event):
             return "many stochastic passes"
         if event.passing is Passing.TRUE and self._shown_in_both_modes(event):
@@ -263,7 +263,7 @@ def owners_of(trees: Trees, sources: Value) -> list[Value] | None:
     owners = variables_in([sources], trees.interpreter)
     if owners:
         return owners
-    return None if any(one is UNKNOWN for one in alternatives(sources)) else []
+    return None if any(isinstance(one, Unknown) for one in alternatives(sources)) else []
 
 
 def bypass_of(site: Site) -> Site | None:
@@ -279,6 +279,8 @@ def comparisons(events: list[Event]) -> Iterator[Comparison]:
     for event in events:
         if isinstance(event, CompareEvent):
             sides = [value for value in (event.left, event.right) if isinstance(value, Tensor)]
+            if any(all(isinstance(call.model, GivenNetwork) for call in side.calls) for side in sides):
+                continue  # what such a network gives may be whole numbers
             steps = tuple(
                 (call.site, "a prediction is made here")
                 for side in sides

@@ -121,13 +121,13 @@ def has_opaque_guard(interpreter: Interpreter) -> bool:
 
 MODE_PARAMETERS = frozenset(("training", "is_training", "train", "is_train"))
 _MODE_WORD = re.compile(
-    r"train|phase|(^|_)mode|infer|(^|_)eval|(^|_)test|dropout|augment|noise|sampl|stochastic", re.IGNORECASE
+    r"train|phase|determin|(^|_)mode|infer|(^|_)eval|(^|_)test|dropout|augment|noise|sampl|stochastic", re.IGNORECASE
 )
 
 
 def is_named_mode(interpreter: Interpreter) -> bool:
     """Whether the code under way stands under a test that is about the mode by its names (``if self.is_train:``)."""
-    return any(as_test(guard.value) is None and _speaks_of_mode(guard.node) for guard in interpreter.guards)
+    return any(as_test(guard.value) is None and speaks_of_mode(guard.node) for guard in interpreter.guards)
 
 
 def gates_by_mode(function: Function | None) -> bool:
@@ -152,7 +152,8 @@ def gates_by_mode(function: Function | None) -> bool:
     return False
 
 
-def _speaks_of_mode(node: libcst.CSTNode) -> bool:
+def speaks_of_mode(node: libcst.CSTNode) -> bool:
+    """Whether an expression is about the mode by its names."""
     names = (one.value for one in descendants_of(node) if isinstance(one, libcst.Name))
     return any(map(_MODE_WORD.search, names))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import libcst
 
 from modelint.facts import Declared, Passing
-from modelint.frameworks import datasets, guards
+from modelint.frameworks import datasets, given, guards
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.applications import contents
 from modelint.frameworks.declared_names import declared_handlers
@@ -26,6 +26,7 @@ from modelint.frameworks.models import (
     model_attribute,
 )
 from modelint.frameworks.names import canonical, layer_kind
+from modelint.frameworks.nests import gathered, map_structure
 from modelint.frameworks.operations import array_shape, compare, note_mixing, operate
 from modelint.frameworks.structure import base_name
 from modelint.frameworks.tapes import Optimizer, Strategy, Tape, graph_gradients, note_scope
@@ -48,6 +49,7 @@ from modelint.program.values import (
     Range,
     Tuple,
     Union,
+    Unknown,
     Value,
     alternatives,
     join_all,
@@ -216,7 +218,7 @@ def _load_data(name: str) -> Handler:
 
 
 def _clone(interpreter: Interpreter, arguments: Arguments) -> Value:
-    return arguments.at(0, "model")
+    return join_all([model.copied(interpreter) for model in alternatives(arguments.at(0, "model"))])
 
 
 def _metric(name: str) -> Handler:
@@ -295,6 +297,7 @@ _HANDLERS: dict[str, Handler] = {
     "keras.backend.gradients": graph_gradients,
     "tensorflow.map_fn": _map_function,
     "tensorflow.vectorized_map": _map_function,
+    "tensorflow.nest.map_structure": map_structure,
     "tensorflow.Variable": _variable,
     "keras.Variable": _variable,
     "tensorflow.distribute.MirroredStrategy": _mirrored,
@@ -394,6 +397,11 @@ class Frameworks:
             found = operate(interpreter, canonical(callee.dotted), arguments)
             if found is not None:
                 return found
+            found = gathered(interpreter, canonical(callee.dotted), arguments)
+            if found is not None:
+                return found
+        if isinstance(callee, Unknown) and callee.origins:
+            given.note_call(interpreter, callee, arguments)
         if _is_seeding(callee, arguments.node):
             record(interpreter, SeedEvent(arguments.site, arguments.frame, name="unknown", seed=arguments.at(0)))
         tensors = list(tensors_in(arguments.all(), interpreter))
@@ -402,9 +410,14 @@ class Frameworks:
         return merged(tensors) or UNKNOWN
 
     def unknown_attribute(self, interpreter: Interpreter, value: Value, name: str) -> Value:
-        if value is UNKNOWN and name in ("apply_gradients", "minimize"):
+        if not isinstance(value, Unknown):
+            return UNKNOWN
+        if name in ("apply_gradients", "minimize", "compute_gradients"):
             return Optimizer().attribute(interpreter, name)
-        return UNKNOWN
+        return given.attribute_value(interpreter, value, name)
+
+    def parameter(self, interpreter: Interpreter, function: Function, instance: Instance | None, name: str) -> Value:
+        return given.parameter_value(interpreter, function, instance, name)
 
     def operation(
         self, interpreter: Interpreter, operator: str, operands: tuple[Value, ...], node: libcst.CSTNode, frame: Frame
@@ -564,9 +577,9 @@ def _add_variables(interpreter: Interpreter, operands: tuple[Value, ...]) -> Val
         for one in alternatives(operand):
             if isinstance(one, Variables):
                 owners.extend(one.owners)
-            elif isinstance(one, (ListObject, Tuple)):
-                continue
-            elif not isinstance(one, Tensor):
+            elif isinstance(one, Unknown) and isinstance(operand, Union):
+                continue  # of another kind of network; whose weights these are is known of the others
+            elif not isinstance(one, (ListObject, Tuple, Tensor)):
                 return None
     return Variables(tuple(dict.fromkeys(owners))) if owners else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypedDict
@@ -34,6 +35,7 @@ from modelint.program.values import (
     Tuple,
     Value,
     alternatives,
+    new_identity,
 )
 
 FITTING = frozenset(("fit", "fit_generator", "train_on_batch"))
@@ -85,6 +87,12 @@ class ModelObject(Object):
 
     def call(self, interpreter: Interpreter, arguments: Arguments) -> Value:
         return call_model(interpreter, self, arguments)
+
+    def copied(self, interpreter: Interpreter) -> Value:
+        """A model of the same layers whose weights are its own."""
+        twin = copy.copy(self)
+        twin.identity = new_identity()
+        return twin
 
 
 class Sequential(ModelObject):

@@ -16,7 +16,7 @@ from modelint.frameworks.structure import Operation
 from modelint.frameworks.tensors import Tensor, merged, tensors_in, use
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
-from modelint.program.values import UNKNOWN, Const, Tuple, Value
+from modelint.program.values import Const, Tuple, Unknown, Value
 
 ARRAY_PACKAGES = (
     "tensorflow.",
@@ -337,7 +337,7 @@ def array_shape(interpreter: Interpreter, last: str, arguments: Arguments) -> tu
 
 def _first_shape(arguments: Arguments) -> Value | None:
     """The size among positional arguments: the first that is a sequence."""
-    return next((v for v in arguments.positional if not isinstance(v, Const) and v is not UNKNOWN), None)
+    return next((v for v in arguments.positional if not isinstance(v, (Const, Unknown))), None)
 
 
 def _axis(interpreter: Interpreter, last: str, arguments: Arguments) -> tuple[int, ...] | str | None:

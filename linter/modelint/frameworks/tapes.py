@@ -22,8 +22,12 @@ from modelint.program.values import (
     Range,
     Tuple,
     Union,
+    Unknown,
     Value,
 )
+
+TRAINING = frozenset(("gradient", "apply_gradients", "minimize", "compute_gradients"))
+"""The methods of tapes and optimizers that a training step calls."""
 
 
 class Tape(Object):
@@ -89,7 +93,7 @@ def apply_gradients(interpreter: Interpreter, arguments: Arguments) -> Value:
     for tensor in tensors_in(arguments.all(), interpreter):
         for gradient in tensor.gradients:
             gradient.applied = True
-            if gradient.sources is UNKNOWN:
+            if isinstance(gradient.sources, Unknown):
                 owners = variables_in(arguments.all(), interpreter)
                 if owners:
                     gradient.sources = Variables(tuple(owners))
@@ -98,7 +102,8 @@ def apply_gradients(interpreter: Interpreter, arguments: Arguments) -> Value:
 
 def graph_gradients(interpreter: Interpreter, arguments: Arguments) -> Value:
     """``tf.gradients(target, sources)`` and ``optimizer.get_gradients(loss, variables)``."""
-    event = note_gradient(interpreter, None, arguments.at(0), arguments.at(1), arguments)
+    sources = arguments.get(1, "var_list") or UNKNOWN
+    event = note_gradient(interpreter, None, arguments.at(0), sources, arguments)
     return Tensor(gradients=frozenset({event}))
 
 

@@ -22,6 +22,7 @@ from modelint.program.values import (
     Slice,
     Tuple,
     Union,
+    Unknown,
     Value,
     Window,
     alternatives,
@@ -325,7 +326,7 @@ class Expressions:
             return found
         if not (isinstance(left, Const) and isinstance(right, Const)):
             if name in ("Is", "IsNot") and isinstance(right, Const) and right.value is None:
-                known = not isinstance(left, Union) and left is not UNKNOWN and not isinstance(left, Const)
+                known = not isinstance(left, Union) and not isinstance(left, (Unknown, Const))
                 return Const(name == "IsNot") if known else UNKNOWN
             return UNKNOWN
         if left.assumed or right.assumed:

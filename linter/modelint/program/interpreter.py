@@ -198,11 +198,13 @@ class Interpreter(Statements):
     def enter_unknown(self, function: Function, instance: Instance | None) -> Value:
         """Execute a function that nothing in the program calls: its arguments are unknown."""
         names = [p.name.value for p in (*function.node.params.posonly_params, *function.node.params.params)]
+        names += [parameter.name.value for parameter in function.node.params.kwonly_params]
         bound = {name: root_default(function.defaults.get(name)) for name in names}
+        for name, value in bound.items():
+            if value is UNKNOWN:
+                bound[name] = self.library.parameter(self, function, instance, name)
         if instance is not None and names and function.kind not in ("staticmethod", "classmethod"):
             bound[names[0]] = instance
-        for parameter in function.node.params.kwonly_params:
-            bound[parameter.name.value] = root_default(function.defaults.get(parameter.name.value))
         arguments = Arguments((), bound, function.node, function.frame, extra=True)
         return self.enter(function, arguments)
 

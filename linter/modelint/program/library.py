@@ -26,6 +26,10 @@ class Library(Protocol):
         """The result of calling something unknown."""
         ...
 
+    def parameter(self, interpreter: Interpreter, function: Function, instance: Instance | None, name: str) -> Value:
+        """What stands for a parameter of a function that nothing calls, where its default says nothing."""
+        ...
+
     def unknown_attribute(self, interpreter: Interpreter, value: Value, name: str) -> Value:
         """An attribute of a value that does not know it itself."""
         ...

@@ -22,7 +22,9 @@ from modelint.program.values import (
     Range,
     Slice,
     Tuple,
+    Unknown,
     Value,
+    alternatives,
     join,
     join_all,
 )
@@ -143,7 +145,7 @@ def _getattr(interpreter: Interpreter, arguments: Arguments) -> Value:
         return UNKNOWN
     found = interpreter.attribute(arguments.at(0), name.value)
     default = arguments.get(2)
-    return join(found, default) if default is not None and found is UNKNOWN else found
+    return join(found, default) if default is not None and isinstance(found, Unknown) else found
 
 
 def _setattr(interpreter: Interpreter, arguments: Arguments) -> Value:
@@ -293,7 +295,7 @@ def _named_tuple(interpreter: Interpreter, arguments: Arguments) -> Value:
 
 
 def _deepcopy(interpreter: Interpreter, arguments: Arguments) -> Value:
-    return arguments.at(0)
+    return join_all([value.copied(interpreter) for value in alternatives(arguments.at(0))])
 
 
 def _isinstance(interpreter: Interpreter, arguments: Arguments) -> Value:

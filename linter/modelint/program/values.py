@@ -72,11 +72,18 @@ class Value:
     def leave(self, interpreter: Interpreter) -> None:
         """What the end of the ``with`` block does."""
 
+    def copied(self, interpreter: Interpreter) -> Value:
+        """A copy. The value itself stands for it, where it need not be told apart."""
+        return self
+
 
 class Unknown(Value):
-    """Nothing is known."""
+    """Nothing is known, but perhaps where it comes from: ``origins`` are what a library tells such values apart by."""
 
-    __slots__ = ()
+    __slots__ = ("origins",)
+
+    def __init__(self, origins: frozenset[object] = frozenset()) -> None:
+        self.origins = origins
 
     def __repr__(self) -> str:
         return "Unknown"
@@ -166,10 +173,10 @@ class Union(Value):
         return f"Union{self.values!r}"
 
     def call(self, interpreter: Interpreter, arguments: Arguments) -> Value:
-        return join_all([interpreter.call(value, arguments) for value in self.values])
+        return join_all([interpreter.call(value, arguments) for value in self.values if value != NONE])
 
     def attribute(self, interpreter: Interpreter, name: str) -> Value:
-        return join_all([interpreter.attribute(value, name) for value in self.values])
+        return join_all([interpreter.attribute(value, name) for value in self.values if value != NONE])
 
     def set_attribute(self, interpreter: Interpreter, name: str, value: Value) -> None:
         for one in self.values:
@@ -618,6 +625,12 @@ class Instance(Object):
     def call(self, interpreter: Interpreter, arguments: Arguments) -> Value:
         return interpreter.call_instance(self, arguments)
 
+    def copied(self, interpreter: Interpreter) -> Value:
+        twin = Instance(self.cls, self.made_by, self.made_in)
+        for name, value in interpreter.store.all(self.identity):
+            interpreter.store.set(twin.identity, name, value)
+        return twin
+
     def item(self, interpreter: Interpreter, index: Value) -> Value:
         method = interpreter.class_attribute(self.cls, "__getitem__")
         if isinstance(method, Function):
@@ -661,6 +674,11 @@ def join_all(values: Sequence[Value]) -> Value:
                 flat.append(one)
     if not flat:
         return UNKNOWN
+    unknown = [one for one in flat if isinstance(one, Unknown)]
+    if len(unknown) > 1:
+        origins: frozenset[object] = frozenset().union(*(one.origins for one in unknown))
+        flat[flat.index(unknown[0])] = Unknown(origins)
+        flat = [one for one in flat if one not in unknown]
     if len(flat) == 1:
         return flat[0]
     if len(flat) > MOST_ALTERNATIVES:

@@ -18,10 +18,14 @@ adversarial examples, gradient penalties), frozen bases and teachers, perceptual
 GAN's step run in inference mode rightly. Fine-tuning with BatchNormalization frozen is better said with
 `layer.trainable = False`, which is understood; an explicit `training=False` is reported with medium confidence only.
 
+So is a network of which nothing is known but that it is trained here: one that is loaded, or given as an argument by
+code outside of the program. Whether it holds such layers, its user decides. `--pedantic` looks for them.
+
 ## Fix safety
 
 The fix adds `training=True`, which changes what is trained; it is unsafe. There is none where the same call also gives
-predictions: hand the mode on to it from both places.
+predictions: hand the mode on to it from both places. Nor is there one for a network of which nothing is known: it may
+not take the argument.
 
 ## References
 
@@ -54,6 +58,15 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     """A call whose result trains the model, and that ends up in inference mode in some version in play."""
     in_inference = [version for version, mode in call.modes.items() if mode is Mode.INFERENCE]
     lost_inside = call.training is Passing.TRUE  # the mode is passed; that it does not arrive is mode-lost-in-call
+    if _is_unknown(call):
+        yield rule.at(
+            call.place,
+            f"this training step runs {call.model}, whose content is unknown, in inference mode; "
+            "pass training=True if it holds Dropout or BatchNormalization",
+            because=call.because,
+            severity=Severity.WARNING,
+            confidence=Confidence.MEDIUM,
+        )
     if call.purpose is not Purpose.TRAINING or not in_inference or not call.affected or call.deliberate or lost_inside:
         return
     where = "" if call.mode is Mode.INFERENCE else f" in {version_ranges(in_inference)}"
@@ -68,6 +81,13 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
         confidence=_confidence(call, program),
         fix=call.with_argument(argument, Safety.UNSAFE) if argument and addable else None,
     )
+
+
+def _is_unknown(call: ModelCall) -> bool:
+    """Whether a call surely trains a model of which nothing is known, and says nothing of the mode."""
+    opaque = call.model.opaque and not call.model.layers and not call.set_globally
+    trained = call.purpose is Purpose.TRAINING and call.certain and not call.deliberate
+    return opaque and trained and call.through == "__call__" and call.training is Passing.ABSENT
 
 
 def _said(call: ModelCall) -> str:

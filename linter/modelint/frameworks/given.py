@@ -1,0 +1,176 @@
+"""Networks that a program is given from outside, and recognises as such only by what it does with them.
+
+A parameter of a function that nothing calls may be anything. Where the program reads its trainable variables, or calls
+it with ``training=``, it is a network of Keras, of unknown content. That is known only when it has happened, after the
+network may have been run: the program is executed again, with networks in the place of such parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import libcst
+
+from modelint.facts import Passing
+from modelint.frameworks import guards
+from modelint.frameworks.graph import passing_of
+from modelint.frameworks.models import OpaqueModel, call_model
+from modelint.frameworks.names import canonical
+from modelint.frameworks.structure import MODE_NAMES
+from modelint.program.frames import Arguments
+from modelint.program.interpreter import Interpreter
+from modelint.program.values import (
+    NONE,
+    UNKNOWN,
+    Builtin,
+    Class,
+    External,
+    Function,
+    Instance,
+    Unknown,
+    Value,
+    alternatives,
+    join,
+)
+
+TRAINABLE = frozenset(("trainable_variables", "trainable_weights"))
+DEEPEST_ATTRIBUTE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value comes from outside: a parameter of a function, or an attribute of what is passed for it.
+
+    ``method_of`` is the class that the function was entered for.
+    """
+
+    function: libcst.CSTNode
+    method_of: libcst.CSTNode | None
+    name: str
+    attributes: tuple[str, ...] = ()
+    parameter: libcst.Param | None = field(default=None, compare=False)
+    definition: Function | None = field(default=None, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return ".".join((self.name, *self.attributes))
+
+
+@dataclass(slots=True, eq=False)
+class Given:
+    """The origins of networks: those ``known`` when the execution began, and those ``seen`` in its course."""
+
+    known: frozenset[Origin] = frozenset()
+    seen: set[Origin] = field(default_factory=set)
+    networks: dict[Origin, GivenNetwork] = field(default_factory=dict)
+
+    def value(self, origin: Origin) -> Value:
+        """What stands for a value from outside."""
+        if origin not in self.known or origin.definition is None or origin.parameter is None:
+            return Unknown(frozenset({origin}))
+        if origin not in self.networks:
+            place = origin.definition.module.script.site(origin.parameter.name)
+            self.networks[origin] = GivenNetwork(str(origin), place)
+        return self.networks[origin]
+
+
+class GivenNetwork(OpaqueModel):
+    """A network that the program is given, or a copy of it."""
+
+    __slots__ = ()
+
+    def attribute(self, interpreter: Interpreter, name: str) -> Value:
+        if name in ("copy", "clone"):
+            return Builtin(f"network.{name}", lambda i, a: self.copied(i))
+        return super().attribute(interpreter, name)
+
+    def call(self, interpreter: Interpreter, arguments: Arguments) -> Value:
+        return call_model(interpreter, self, arguments, passing=_passing(arguments))
+
+
+def _passing(arguments: Arguments) -> Passing:
+    """How the mode is passed to a network of which it is not known at which position it takes it, by which name."""
+    for name in MODE_NAMES:
+        if name in arguments.keywords:
+            return passing_of(arguments.keywords[name])
+    if arguments.extra:
+        return Passing.DYNAMIC
+    written = arguments.node.args if isinstance(arguments.node, libcst.Call) else ()
+    for argument, value in list(zip(written, arguments.positional, strict=False))[1:]:
+        passing = passing_of(value)
+        if passing is not Passing.DYNAMIC or guards.speaks_of_mode(argument.value):
+            return passing
+    return Passing.ABSENT
+
+
+def given_in(interpreter: Interpreter) -> Given | None:
+    """What is known of networks from outside, if it was asked for."""
+    found = interpreter.memory.get("given")
+    return found if isinstance(found, Given) else None
+
+
+def parameter_value(interpreter: Interpreter, function: Function, instance: Instance | None, name: str) -> Value:
+    """What stands for a parameter of a function that nothing calls."""
+    given = given_in(interpreter)
+    if given is None:
+        return UNKNOWN
+    parameters = function.node.params
+    written = (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params)
+    parameter = next((one for one in written if one.name.value == name), None)
+    method_of = instance.cls.node if instance is not None else None
+    value = given.value(Origin(function.node, method_of, name, (), parameter, function))
+    return join(value, NONE) if isinstance(value, GivenNetwork) and function.defaults.get(name) == NONE else value
+
+
+def attribute_value(interpreter: Interpreter, value: Unknown, name: str) -> Value:
+    """An attribute of a value from outside. Who reads its trainable variables takes it for a network."""
+    given = given_in(interpreter)
+    if given is None or not value.origins:
+        return UNKNOWN
+    if name in TRAINABLE:
+        recognise(interpreter, given, value)
+        return UNKNOWN
+    parts = [
+        given.value(replace(origin, attributes=(*origin.attributes, name)))
+        for origin in value.origins
+        if isinstance(origin, Origin) and len(origin.attributes) < DEEPEST_ATTRIBUTE
+    ]
+    found: Value | None = None
+    for part in parts:
+        found = join(found, part)
+    return found or UNKNOWN
+
+
+def note_call(interpreter: Interpreter, value: Unknown, arguments: Arguments) -> None:
+    """Who calls a value from outside with ``training=`` takes it for a network."""
+    given = given_in(interpreter)
+    if given is not None and passing_of(arguments.keywords.get("training")) is not Passing.ABSENT:
+        recognise(interpreter, given, value)
+
+
+def recognise(interpreter: Interpreter, given: Given, value: Unknown) -> None:
+    """Take a value from outside for a network, unless its parameter is annotated as something else."""
+    for origin in value.origins:
+        if isinstance(origin, Origin) and not is_annotated_otherwise(interpreter, origin):
+            given.seen.add(origin)
+
+
+def is_annotated_otherwise(interpreter: Interpreter, origin: Origin) -> bool:
+    """Whether an annotation names a class that takes no ``training``: of another library, or the program's own."""
+    annotation = origin.parameter.annotation if origin.parameter is not None else None
+    if origin.attributes or annotation is None or origin.definition is None:
+        return False
+    found = interpreter.evaluate(annotation.annotation, origin.definition.frame)
+    return any(_takes_no_mode(interpreter, one) for one in alternatives(found))
+
+
+def _takes_no_mode(interpreter: Interpreter, cls: Value) -> bool:
+    if isinstance(cls, External):
+        return canonical(cls.dotted).startswith(("tensorflow.Module", "torch.", "sonnet."))
+    if not isinstance(cls, Class):
+        return False
+    method = interpreter.class_attribute(cls, "call") or interpreter.class_attribute(cls, "__call__")
+    if not isinstance(method, Function) or not isinstance(method.node, libcst.FunctionDef):
+        return False
+    parameters = method.node.params
+    named = (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params)
+    return parameters.star_kwarg is None and all(one.name.value != "training" for one in named)
