@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 
 import libcst
 
-from modelint.documents import Script, descendants_of
+from modelint.documents import Script
+from modelint.documents.trees import descendants_of
 from modelint.facts import Declared, Program, Settings
 from modelint.frameworks.events import Event
 from modelint.frameworks.given import Given

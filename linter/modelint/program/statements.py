@@ -22,6 +22,7 @@ from modelint.program.values import (
     Object,
     Range,
     Union,
+    Unknown,
     Value,
     alternatives,
     join,
@@ -441,10 +442,9 @@ def _is_carried(before: Value | None, after: Value) -> bool:
     """Whether a second round of a loop would meet another kind of value than the first: an object, not a number."""
     if before is None or before is after or not isinstance(after, (Object, Function, Union)):
         return False
-    seen = alternatives(before)
-    kinds = {_kind(value) for value in seen}
-    new = [value for value in alternatives(after) if value is not UNKNOWN and _kind(value) not in kinds]
-    return any(isinstance(value, (Object, Function)) or UNKNOWN not in seen for value in new)
+    kinds = {_kind(value) for value in alternatives(before)}
+    new = [one for one in alternatives(after) if not isinstance(one, Unknown) and _kind(one) not in kinds]
+    return any(isinstance(one, (Object, Function)) or Unknown not in kinds for one in new)
 
 
 def _kind(value: Value) -> object:

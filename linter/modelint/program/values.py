@@ -626,7 +626,7 @@ class Instance(Object):
         return interpreter.call_instance(self, arguments)
 
     def copied(self, interpreter: Interpreter) -> Value:
-        twin = Instance(self.cls, self.made_by, self.made_in)
+        twin = Instance(self.cls, self.made)
         for name, value in interpreter.store.all(self.identity):
             interpreter.store.set(twin.identity, name, value)
         return twin
