@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelint.facts import (
     ForwardPass,
@@ -54,6 +54,12 @@ class Hypothesis:
     partial: bool = False
     seeds: tuple[tuple[str, int], ...] = ()
     seeds_before: bool = True
+    seeds_placed: bool = False  # it is known that they are set before
+
+    @property
+    def generation(self) -> str:
+        """Of Keras, that the model is run under: ``"2"`` or ``"3"``."""
+        return "2" if set(self.versions) == {KerasVersion.KERAS_2} else "3"
 
 
 ENTRIES: Mapping[Passing, str] = {
@@ -104,8 +110,32 @@ def hypothesis_of(rule: str, fact: object, program: Program, *, saved: bool = Fa
     return Hypothesis(claim, versions, partial=rule == "mode-blind-dropout") if claim is not None else None
 
 
+def hypothesis_after(before: Hypothesis, fact: object, program: Program) -> Hypothesis | None:
+    """The claim of a finding that was fixed, of the fixed program; None if there is no way to run that is known.
+
+    ``fact`` is what became of the fact that the finding was about, None if it is there no longer.
+    """
+    match fact:
+        case ModelCall():
+            entry = _entry(fact)
+            return replace(before, entry=entry) if entry is not None else None
+        case TrainingRun():
+            left = fact.remainder if fact.remainder is not None and fact.remainder.exact else fact.effective
+            return replace(before, rows=left.exact) if left is not None and left.exact else None
+        case Seeding() | Program():
+            seedings = tuple(program.all(Seeding))
+            placed = all(one.early for one in seedings)
+            return replace(before, seeds=_seeds(seedings), seeds_before=placed, seeds_placed=placed)
+    return before
+
+
+def _entry(call: ModelCall) -> str | None:
+    """How a model is entered by a call."""
+    return "predict" if call.through in ("predict", "evaluate") else ENTRIES.get(call.training)
+
+
 def _of_call(rule: str, call: ModelCall) -> Hypothesis | None:
-    entry = "predict" if call.through in ("predict", "evaluate") else ENTRIES.get(call.training)
+    entry = _entry(call)
     if entry is None or call.through in ("call", "forward"):
         return None
     affected = {layer.identity for layer in call.affected}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from modelint.confirm.hypotheses import Claim, Hypothesis
@@ -28,6 +29,9 @@ def decide(hypothesis: Hypothesis, screening: Mapping[str, Any]) -> Confirmation
     if screening["not_a_number"]:
         return _inconclusive(measured, hypothesis, "the outputs hold values that are no numbers")
     found = _DECIDED[hypothesis.claim](measured, hypothesis)
+    if found.absolute is None:
+        absolute, relative = measured.largest(hypothesis)
+        found = replace(found, absolute=absolute, relative=relative)
     if found.verdict is not Verdict.REFUTED or hypothesis.claim in (Claim.WRITES, Claim.FIXED_BATCH):
         return found
     if screening["flat"]:
@@ -61,6 +65,15 @@ class _Measured:
         """Variables that a call changed, without the state of random generators."""
         changed = self.screening["written"].items()
         return {name: by for name, by in changed if not any(mark in name for mark in RANDOM_STATE)}
+
+    def largest(self, hypothesis: Hypothesis) -> tuple[float | None, float | None]:
+        """The largest difference of those that a claim speaks of, as it was measured, and over the output's size."""
+        if hypothesis.claim is Claim.WRITES:
+            return max(self.written().values(), default=0.0), None
+        found = [self.screening[name] for name in _spoken_of(hypothesis)]
+        found = [one for one in found if one and not one["error"]]
+        worst = max(found, key=lambda one: float(one["absolute"]), default=None)
+        return (worst["absolute"], _finite(worst["relative"])) if worst else (None, None)
 
     def mode(self) -> Mapping[str, Any] | None:
         """The difference to the other way of running it, beyond the tolerance."""
@@ -155,7 +168,7 @@ def _unseeded(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
     found = measured.screening["runs"]
     if found["absolute"]:
         return _confirmed(measured, hypothesis, found, "two runs that start from the same weights differ by {}")
-    if hypothesis.seeds:
+    if hypothesis.seeds and not hypothesis.seeds_placed:
         return _inconclusive(measured, hypothesis, "the seeds govern it if they are set before the model is built")
     return _refuted(measured, hypothesis, "two runs draw the same")
 
@@ -216,18 +229,38 @@ def _inconclusive(measured: _Measured, hypothesis: Hypothesis, text: str) -> Con
 def _made(
     measured: _Measured, hypothesis: Hypothesis, verdict: Verdict, text: str, found: Mapping[str, Any]
 ) -> Confirmation:
-    relative = found.get("relative")
     return Confirmation(
         verdict=verdict,
         message=text,
         absolute=found.get("absolute"),
-        relative=relative if relative is not None and math.isfinite(relative) else None,
+        relative=_finite(found.get("relative")),
         layer=found.get("layer"),
         rows=int(measured.screening["rows"]),
         mode=hypothesis.entry,
         dtype=str(measured.screening["dtype"]),
     )
 
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None
+
+
+def _spoken_of(hypothesis: Hypothesis) -> tuple[str, ...]:
+    """The differences that a claim speaks of."""
+    if hypothesis.claim is Claim.INFERENCE_MODE and hypothesis.other is not None:
+        return ("mode",)
+    return _SPOKEN_OF[hypothesis.claim]
+
+
+_SPOKEN_OF: Mapping[Claim, tuple[str, ...]] = {
+    Claim.TRAIN_MODE: ("content", "repeat", "mode"),
+    Claim.INFERENCE_MODE: ("content", "repeat"),
+    Claim.MIXES: ("content", "size"),
+    Claim.CHANGES: ("redrawn",),
+    Claim.FIXED_BATCH: ("size",),
+    Claim.NOISY_STATISTICS: ("companions",),
+    Claim.UNSEEDED: ("runs",),
+}
 
 _DECIDED: Mapping[Claim, Callable[[_Measured, Hypothesis], Confirmation]] = {
     Claim.TRAIN_MODE: _train_mode,

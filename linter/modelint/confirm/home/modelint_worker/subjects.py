@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 import os
 import sys
@@ -12,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .importing import module_of
 from .inputs import InputSpec
 from .probes import Runner
 
@@ -88,7 +87,7 @@ def _imported(subject: Mapping[str, Any], device: str) -> Opened:
     """What a function or class of the user's own module makes, called with constants."""
     if subject.get("generation") == "2" and "tensorflow" not in sys.modules:
         os.environ["TF_USE_LEGACY_KERAS"] = "1"  # what ``tensorflow.keras`` is
-    made: Any = getattr(_module(subject["path"], subject["root"]), subject["name"])
+    made: Any = getattr(module_of(subject["path"], subject["root"], subject.get("sources", {})), subject["name"])
     if isinstance(made, (type, types.FunctionType)):
         made = made(*subject["arguments"], **subject["keywords"])
     specs = [InputSpec(tuple(shape), dtype) for shape, dtype in subject["inputs"]]
@@ -107,14 +106,6 @@ def _imported(subject: Mapping[str, Any], device: str) -> Opened:
     return Opened(
         ImportedRunner(made, generation, specs), _versions("tf_keras" if generation == "2" else "keras"), placed
     )
-
-
-def _module(path: str, root: str) -> Any:
-    """A module of the user, imported by its name from its root."""
-    sys.path.insert(0, root)
-    inside = os.path.relpath(path, root)
-    dotted = inside.removesuffix(".py").removesuffix("/__init__").replace(os.sep, ".")
-    return importlib.import_module(dotted)
 
 
 def _tensorflow_device(device: str) -> str:
