@@ -37,7 +37,7 @@ from modelint.finding import Finding, Located, Place
 from modelint.workspace.model_files import OpenedModel
 from modelint.workspace.names import name_of, project_directories
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 """Part of every key; raise it when the worker measures something else."""
 
 _TABLE = "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL)"
