@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from modelint.confirm.hypotheses import Claim, Hypothesis
@@ -50,11 +51,12 @@ class Concern:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What would settle a finding."""
+    """What would settle a finding. ``watched`` are places of code that must run if nothing is to mean something."""
 
     hypothesis: Hypothesis
     subject: Subject | NoSubject
     concern: Concern | None = None
+    watched: tuple[Place, ...] = ()
 
 
 @dataclass(slots=True)
@@ -105,7 +107,7 @@ class Settler:
                 Verdict.INCONCLUSIVE, "not run: only a rebuilt model can be built twice", subject.source
             )
         try:
-            answer = self._answer(_request(subject, hypothesis, self.device))
+            answer = self._answer(_request(question, subject, self.device))
         except WorkerError as error:
             return Confirmation(Verdict.INCONCLUSIVE, error.message, subject.source)
         unclaimed = _unclaimed(hypothesis, answer["framework"])
@@ -183,9 +185,10 @@ def verified(
     return tuple(found)
 
 
-def _request(subject: Subject, hypothesis: Hypothesis, device: str) -> dict[str, Any]:
+def _request(question: Question, subject: Subject, device: str) -> dict[str, Any]:
     """What the worker is asked."""
-    request = {
+    hypothesis = question.hypothesis
+    request: dict[str, Any] = {
         "do": "screen",
         "subject": dict(subject.description),
         "device": device,
@@ -193,8 +196,18 @@ def _request(subject: Subject, hypothesis: Hypothesis, device: str) -> dict[str,
         "other": None if subject.entry else hypothesis.other,
         "rows": hypothesis.rows,
     }
+    if subject.description["kind"] == "imported" and question.watched:
+        request["watched"] = [
+            {**asdict(place.span), "path": os.path.abspath(place.path)} for place in question.watched if place.span
+        ]
     if hypothesis.claim is Claim.NOISY_STATISTICS:
         return {**request, "do": "companions"}
+    if hypothesis.claim is Claim.SAME_DRAWS:
+        return {**request, "do": "draws"}
+    if hypothesis.claim is Claim.DRIFTS:
+        return {**request, "do": "step"}
+    if hypothesis.claim is Claim.ROUNDS:
+        return {**request, "do": "sizes", "sizes": list(hypothesis.sizes or ())}
     if hypothesis.claim is Claim.UNSEEDED:
         seeds = [list(one) for one in hypothesis.seeds]
         return {**request, "do": "runs", "seeds": seeds, "seeds_before": hypothesis.seeds_before}

@@ -11,10 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from modelint.facts import (
+    Comparison,
     ForwardPass,
+    FrozenDrift,
     HardWiredMode,
     KerasVersion,
     Mode,
+    Model,
     ModelCall,
     Passing,
     Program,
@@ -35,6 +38,9 @@ class Claim(enum.Enum):
     FIXED_BATCH = "it takes batches of one size only"
     NOISY_STATISTICS = "in train mode a sample's output depends on which few others are in the batch"
     UNSEEDED = "training draws other masks on every run"
+    SAME_DRAWS = "two layers draw the same masks"
+    ROUNDS = "predictions in batches of two sizes differ, but by no more than rounding"
+    DRIFTS = "fit moves the statistics of a frozen base"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,7 @@ class Hypothesis:
     seeds: tuple[tuple[str, int], ...] = ()
     seeds_before: bool = True
     seeds_placed: bool = False  # it is known that they are set before
+    sizes: tuple[int, int] | None = None  # the batches that predictions are made in
 
     @property
     def generation(self) -> str:
@@ -98,6 +105,13 @@ def hypothesis_of(rule: str, fact: object, program: Program, *, saved: bool = Fa
             return _of_training(rule, fact, versions)
         case StaticBatch():
             return Hypothesis(Claim.FIXED_BATCH, versions) if fact.enforced else None
+        case FrozenDrift():
+            return _of_drift(fact, program)
+        case Comparison():
+            one, two = fact.sizes
+            return Hypothesis(Claim.ROUNDS, versions, "predict", sizes=(one, two)) if one and two else None
+        case Program() if rule == "reused-seed":
+            return Hypothesis(Claim.SAME_DRAWS, versions, "true")
         case Seeding() if rule == "ineffective-seed":
             seeds = _seeds([fact])
             after = fact.function == _BOTH  # before, it reaches every layer
@@ -167,6 +181,20 @@ def _of_training(rule: str, run: TrainingRun, versions: tuple[KerasVersion, ...]
     if left is None or left.exact is None:
         return None
     return Hypothesis(Claim.NOISY_STATISTICS, versions, "true", rows=left.exact)
+
+
+def _of_drift(drift: FrozenDrift, program: Program) -> Hypothesis | None:
+    claimed = _having(drift.modes, Mode.TRAIN)
+    model = fitted(drift, program)
+    own = {layer.identity for layer in drift.layers}
+    others = model is not None and any(layer.identity not in own for layer in model.batchnorms)
+    return Hypothesis(Claim.DRIFTS, claimed, "fit", partial=others) if claimed else None
+
+
+def fitted(drift: FrozenDrift, program: Program) -> Model | None:
+    """The model that is fitted with a base inside that drifts."""
+    place = drift.fit_place.resolve()
+    return next((run.model for run in program.all(TrainingRun) if run.place.resolve() == place), None)
 
 
 def _having(modes: Mapping[KerasVersion, Mode], wanted: Mode) -> tuple[KerasVersion, ...]:

@@ -147,6 +147,41 @@ def of_model(model: Model, generation: str) -> Subject | NoSubject:
     return Subject(description, f"rebuilt from its {len(layers)} layers, with new weights")
 
 
+def of_pair(first: Layer, second: Layer, generation: str) -> Subject | NoSubject:
+    """Two layers of one class side by side, each given the input of the model; with the rate of the first.
+
+    How much a layer draws from its seed does not depend on its rate, but what that shows in its output does.
+    """
+    problem = _problem(first) or _problem(second)
+    if problem:
+        return NoSubject(problem)
+    if first.config.get("noise_shape") or second.config.get("noise_shape"):
+        return NoSubject(f"the shape of the noise of {first} is given, which fits one shape of input only")
+    axes = next((number for number in (1, 2, 3) if first.kind == f"SpatialDropout{number}D"), 0)
+    configs: list[dict[str, Any]] = [
+        {name: _plain(value) for name, value in one.config.items() if name not in SHAPES} for one in (first, second)
+    ]
+    rate = {name: configs[0][name] for name in ("rate", "stddev") if name in configs[0]}
+    calls: list[dict[str, Any]] = [
+        {
+            "class": first.kind,
+            "config": {**config, **rate},
+            "identity": number,
+            "inbound": [-1],
+            "arguments": TRAINING[Passing.ABSENT],
+        }
+        for number, config in enumerate(configs)
+    ]
+    description = {
+        "kind": "rebuilt",
+        "generation": generation,
+        "inputs": [{"shape": [None, *([4] * axes), 64], "dtype": "float32"}],
+        "layers": calls,
+        "outputs": [0, 1],
+    }
+    return Subject(description, "the two layers, rebuilt")
+
+
 class _NotKnownError(Exception):
     """A part of a model is not known well enough to be rebuilt; the message says which."""
 

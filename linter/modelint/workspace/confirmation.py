@@ -16,14 +16,17 @@ from modelint.artifacts.model_file import ModelFile
 from modelint.artifacts.reading import read_model
 from modelint.artifacts.sniffing import format_of
 from modelint.confirm.confirming import Concern, Question, Questions
-from modelint.confirm.hypotheses import Hypothesis, hypothesis_of
-from modelint.confirm.subjects import NoSubject, Subject, Target, importable, of_file, of_model
+from modelint.confirm.hypotheses import Claim, Hypothesis, fitted, hypothesis_of
+from modelint.confirm.subjects import NoSubject, Subject, Target, importable, of_file, of_model, of_pair
 from modelint.documents import Unreadable
 from modelint.engine import Witness
 from modelint.facts import (
     BatchReduction,
+    Comparison,
     ForwardPass,
+    FrozenDrift,
     HardWiredMode,
+    Layer,
     Model,
     ModelCall,
     Program,
@@ -65,8 +68,13 @@ class Asking:
         def note(finding: Finding, fact: object, program: Program) -> None:
             hypothesis = hypothesis_of(finding.rule, fact, program)
             if hypothesis is not None:
-                subject = self.of_script(finding.place, fact, program, hypothesis)
-                self.questions.ask(finding, Question(hypothesis, subject, _concern(finding, fact, program)))
+                if hypothesis.claim is Claim.SAME_DRAWS:
+                    subject = _pair(finding, program, hypothesis)
+                else:
+                    subject = self.of_script(finding.place, fact, program, hypothesis)
+                self.questions.ask(
+                    finding, Question(hypothesis, subject, _concern(finding, fact, program), watched(fact))
+                )
 
         return note
 
@@ -124,6 +132,11 @@ def _model_of(place: Place, fact: object, program: Program) -> Model | None:
         return fact
     if isinstance(fact, (ModelCall, StateWrite, StaticBatch, TrainingRun)) and fact.model is not None:
         return fact.model
+    if isinstance(fact, FrozenDrift):
+        return fitted(fact, program)
+    if isinstance(fact, Comparison):
+        made = {place.resolve() for place, _ in fact.because}
+        return next((call.model for call in program.all(ModelCall) if call.place.resolve() in made), None)
     if isinstance(fact, HardWiredMode):
         identity = fact.layer.identity
         return _largest(program, lambda model: any(one.identity == identity for one in model.layers))
@@ -131,6 +144,29 @@ def _model_of(place: Place, fact: object, program: Program) -> Model | None:
         made = {source.place.resolve() for source in fact.ineffective_for}
         return _largest(program, lambda model: any(one.place.resolve() in made for one in model.layers))
     return _largest(program, lambda model: any(one.place.resolve() == place for one in model.layers))
+
+
+def watched(fact: object) -> tuple[Place, ...]:
+    """The code of forward passes that a fact speaks of: the operation, or the calls of the layers."""
+    match fact:
+        case BatchReduction() | RandomSource() | StateWrite() | HardWiredMode():
+            return (fact.place.resolve(),)
+        case ModelCall():
+            layers: Sequence[Layer] = fact.affected
+        case ForwardPass():
+            layers = [one.layer for one in fact.lost] or fact.mode_sensitive
+        case _:
+            return ()
+    return tuple(dict.fromkeys(layer.called_at.resolve() for layer in layers))
+
+
+def _pair(finding: Finding, program: Program, hypothesis: Hypothesis) -> Subject | NoSubject:
+    """The layer that a finding stands at, and the one that it gives as its reason."""
+    made = {layer.place.resolve(): layer for model in program.all(Model) for layer in model.layers}
+    second, first = (made.get(place) for place in (finding.place, *(one.place for one in finding.because[:1])))
+    if first is None or second is None:
+        return NoSubject("the layers are not known")
+    return of_pair(first, second, hypothesis.generation)
 
 
 def _concern(finding: Finding, fact: object, program: Program) -> Concern:

@@ -18,7 +18,7 @@ from modelint.confirm.subjects import NoSubject, Subject
 from modelint.documents import source_text
 from modelint.facts import Program
 from modelint.finding import Finding, Located, Place, Span
-from modelint.workspace.confirmation import Asking
+from modelint.workspace.confirmation import Asking, watched
 from modelint.workspace.fixing import Outcome
 from modelint.workspace.run import Run
 
@@ -41,12 +41,12 @@ def verifications(outcome: Outcome) -> Iterator[Verification]:
         question = run.asking.questions.about(finding) if run.asking is not None else None
         if question is None or question.concern is None or run.asking is None:
             continue
-        hypothesis, subject = fixed.found_again(question.concern, question.hypothesis, run, run.asking)
+        after = fixed.found_again(question.concern, question.hypothesis, run, run.asking)
         texts = [{each.path: one.sources.data(each.path) for each in outcome.rewritten} for one in (run, outcome.run)]
         yield Verification(
             finding,
             replace(question, subject=_of_text(question.subject, texts[0])),
-            Question(hypothesis, _of_text(subject, texts[1])),
+            replace(after, subject=_of_text(after.subject, texts[1])),
         )
 
 
@@ -57,20 +57,20 @@ class _Fixed:
     outcome: Outcome
     _programs: dict[str, Program] = field(default_factory=dict)
 
-    def found_again(
-        self, concern: Concern, claimed: Hypothesis, run: Run, asking: Asking
-    ) -> tuple[Hypothesis, Subject | NoSubject]:
-        """The claim about what a finding was about, and the model, of the fixed text."""
+    def found_again(self, concern: Concern, claimed: Hypothesis, run: Run, asking: Asking) -> Question:
+        """What is asked of the fixed text about what a finding was about."""
         program = self._program(concern.root)
         anchor = self._moved(concern.anchor, run)
         place = self._moved(concern.place, run)
         fact = program if concern.fact is Program else _fact_at(program, concern.fact, place)
         hypothesis = hypothesis_after(claimed, fact, program)
         if hypothesis is None or (fact is None and concern.owner is None):
-            return claimed, GONE
+            return Question(claimed, GONE)
         if fact is not None:
-            return hypothesis, asking.of_script(anchor or concern.anchor, fact, program, hypothesis)
-        return hypothesis, asking.imported(str(concern.owner), concern.anchor.path, claimed.generation, program)
+            subject = asking.of_script(anchor or concern.anchor, fact, program, hypothesis)
+        else:
+            subject = asking.imported(str(concern.owner), concern.anchor.path, claimed.generation, program)
+        return Question(hypothesis, subject, watched=watched(fact))
 
     def _program(self, root: str) -> Program:
         if root not in self._programs:

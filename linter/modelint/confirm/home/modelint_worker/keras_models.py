@@ -127,14 +127,14 @@ class KerasRunner:
         given = inputs[0] if len(inputs) == 1 else list(inputs)
         match entry:
             case "predict":
-                return _arrays(self.model.predict(given, batch_size=len(inputs[0]), verbose=0))
+                return flat_arrays(self.model.predict(given, batch_size=len(inputs[0]), verbose=0))
             case "call":
-                return _arrays(self.model(given))
+                return flat_arrays(self.model(given))
             case "fit":  # Keras 3 hands the mode on only to a call that names it; Keras 2 always
                 takes = self.generation == "2" or getattr(self.model, "_call_has_training_arg", True)
-                return _arrays(self.model(given, training=True) if takes else self.model(given))
+                return flat_arrays(self.model(given, training=True) if takes else self.model(given))
             case "true" | "false":
-                return _arrays(self.model(given, training=entry == "true"))
+                return flat_arrays(self.model(given, training=entry == "true"))
         raise ValueError(f"a Keras model has no entry {entry!r}")
 
     def layers(self, inputs: Sequence[Array], entry: str) -> list[tuple[str, Array]]:
@@ -258,7 +258,7 @@ def _watching(call: Any, name: str, taken: list[tuple[str, Array]]) -> Any:
     return watched
 
 
-def _arrays(value: Any) -> list[Array]:
+def flat_arrays(value: Any) -> list[Array]:
     """The outputs of a model, whatever they are nested in, in order."""
     return [_array(one) for one in _flat(value)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 from .importing import module_of
 from .inputs import InputSpec
+from .observing import Observer
 from .probes import Runner
 
 MOST_OPEN = 2
@@ -24,6 +26,7 @@ class Opened:
     runner: Runner
     framework: str
     device: str
+    observer: Observer | None = None  # of what is imported
 
 
 class Subjects:
@@ -45,6 +48,10 @@ class Subjects:
                 del self._opened[next(iter(self._opened))]
             self._opened[key] = _open(subject, device)
         return self._opened[key]
+
+    def forget(self) -> None:
+        """Open all anew when they are next asked for."""
+        self._opened.clear()
 
 
 def _open(subject: Mapping[str, Any], device: str) -> Opened:
@@ -87,15 +94,24 @@ def _imported(subject: Mapping[str, Any], device: str) -> Opened:
     """What a function or class of the user's own module makes, called with constants."""
     if subject.get("generation") == "2" and "tensorflow" not in sys.modules:
         os.environ["TF_USE_LEGACY_KERAS"] = "1"  # what ``tensorflow.keras`` is
-    made: Any = getattr(module_of(subject["path"], subject["root"], subject.get("sources", {})), subject["name"])
-    if isinstance(made, (type, types.FunctionType)):
-        made = made(*subject["arguments"], **subject["keywords"])
+    with contextlib.suppress(ImportError):
+        import tensorflow  # noqa: F401  what is imported under observation takes longer
     specs = [InputSpec(tuple(shape), dtype) for shape, dtype in subject["inputs"]]
+    with Observer(subject["root"]) as observer:
+        made: Any = getattr(module_of(subject["path"], subject["root"], subject.get("sources", {})), subject["name"])
+        if isinstance(made, (type, types.FunctionType)):
+            made = made(*subject["arguments"], **subject["keywords"])
+        runner, framework, placed = _runner(made, specs, device)
+    return Opened(runner, _versions(framework), placed, observer)
+
+
+def _runner(made: Any, specs: Sequence[InputSpec], device: str) -> tuple[Runner, str, str]:
+    """What runs a model that was imported, of which framework it is, and where it runs."""
     if type(made).__module__.partition(".")[0] == "torch" or hasattr(made, "register_forward_hook"):
         from .other_models import TorchRunner
 
         placed = _torch_device(device)
-        return Opened(TorchRunner(made, specs, switchable=True, device=placed), _versions("torch"), placed)
+        return TorchRunner(made, specs, switchable=True, device=placed), "torch", placed
     from .keras_models import ImportedRunner
 
     placed = _tensorflow_device(device)
@@ -103,9 +119,7 @@ def _imported(subject: Mapping[str, Any], device: str) -> Opened:
         (one.__module__ for one in type(made).__mro__ if one.__module__.startswith(("tf_keras", "keras"))), ""
     )
     generation = "2" if family.startswith("tf_keras") else "3"
-    return Opened(
-        ImportedRunner(made, generation, specs), _versions("tf_keras" if generation == "2" else "keras"), placed
-    )
+    return ImportedRunner(made, generation, specs), "tf_keras" if generation == "2" else "keras", placed
 
 
 def _tensorflow_device(device: str) -> str:
