@@ -174,7 +174,7 @@ def run(worker: Worker, path: Path, entry: str) -> dict[str, bool]:
     return {"train mode": drawn or written or (mixed and not mixes_always), "mixes": mixed}
 
 
-@pytest.mark.parametrize("number", [300, pytest.param(10_000, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("number", [250, pytest.param(10_000, marks=pytest.mark.nightly)])
 def test_what_is_read_of_a_random_model_is_what_running_it_shows(
     tmp_path: Path, worker: Worker, number: int, capsys: pytest.CaptureFixture[str]
 ) -> None:

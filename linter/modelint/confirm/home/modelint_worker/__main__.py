@@ -42,9 +42,9 @@ def main() -> None:
 def _screen(subjects: Any, request: Mapping[str, Any]) -> Answer:
     from .probes import screen
 
-    opened = subjects.open(request["subject"], request["device"])
-    watched = request.get("watched", ()) if opened.observer is not None else ()
-    with opened.observer if opened.observer is not None and watched else nullcontext():
+    watched = request.get("watched", ())
+    opened = subjects.open(request["subject"], request["device"], observed=bool(watched))
+    with opened.observer or nullcontext():
         found = screen(opened.runner, request["entry"], request.get("other"), request.get("rows", 8))
     if opened.observer is not None:
         found.unseen = [place for place in watched if not opened.observer.has_run(place)]

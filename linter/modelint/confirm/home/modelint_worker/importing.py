@@ -13,15 +13,17 @@ from typing import Any
 
 
 def module_of(path: str, root: str, sources: Mapping[str, str]) -> ModuleType:
-    """A module by its name from its root, imported anew with all others below that root.
+    """A module by its name from its root.
 
-    ``sources`` are the texts of files that are not to be read, by their absolute paths.
+    ``sources`` are the texts of files that are not to be read, by their absolute paths. Where these or the root are not
+    those of the module before, everything below the root is imported anew.
     """
-    for earlier in [one for one in sys.meta_path if isinstance(one, _Project)]:
-        earlier.forget()
-    project = _Project(root, sources)
-    sys.path.insert(0, root)
-    sys.meta_path.insert(0, project)  # and stays there, for what is imported only when a function is called
+    earlier = [one for one in sys.meta_path if isinstance(one, _Project)]
+    if not any((one.root, one.sources) == (root, sources) for one in earlier):
+        for one in earlier:
+            one.forget()
+        sys.path.insert(0, root)
+        sys.meta_path.insert(0, _Project(root, sources))  # and stays, for what is imported when a function is called
     inside = os.path.relpath(path, root)
     dotted = inside.removesuffix(".py").removesuffix("/__init__").replace(os.sep, ".")
     return importlib.import_module(dotted)

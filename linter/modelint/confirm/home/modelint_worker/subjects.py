@@ -35,18 +35,20 @@ class Subjects:
     def __init__(self) -> None:
         self._opened: dict[str, Opened] = {}
 
-    def open(self, subject: Mapping[str, Any], device: str) -> Opened:
+    def open(self, subject: Mapping[str, Any], device: str, *, observed: bool = False) -> Opened:
         """The model of a description, on a device (``cpu``, ``gpu``, or ``auto``: the GPU if there is one).
+
+        ``observed``: what is imported for it is watched, which takes longer.
 
         Raises:
             ImportError: its framework is not installed.
             ValueError: it cannot be loaded, rebuilt, or run.
         """
-        key = json.dumps([subject, device], sort_keys=True)
+        key = json.dumps([subject, device, observed], sort_keys=True)
         if key not in self._opened:
             while len(self._opened) >= MOST_OPEN:
                 del self._opened[next(iter(self._opened))]
-            self._opened[key] = _open(subject, device)
+            self._opened[key] = _open(subject, device, observed=observed)
         return self._opened[key]
 
     def forget(self) -> None:
@@ -54,7 +56,7 @@ class Subjects:
         self._opened.clear()
 
 
-def _open(subject: Mapping[str, Any], device: str) -> Opened:
+def _open(subject: Mapping[str, Any], device: str, *, observed: bool) -> Opened:
     match subject["kind"]:
         case "keras_file" | "rebuilt":
             return _keras(subject, device)
@@ -77,7 +79,7 @@ def _open(subject: Mapping[str, Any], device: str) -> Opened:
                 return Opened(torch_export(subject["path"], placed), _versions("torch"), placed)
             return Opened(torch_script(subject["path"], subject["shapes"], placed), _versions("torch"), placed)
         case "imported":
-            return _imported(subject, device)
+            return _imported(subject, device, observed=observed)
     raise ValueError(f"the worker knows no {subject['kind']!r}")
 
 
@@ -90,16 +92,16 @@ def _keras(subject: Mapping[str, Any], device: str) -> Opened:
     return Opened(KerasRunner(model, generation), _versions("tf_keras" if generation == "2" else "keras"), placed)
 
 
-def _imported(subject: Mapping[str, Any], device: str) -> Opened:
+def _imported(subject: Mapping[str, Any], device: str, *, observed: bool) -> Opened:
     """What a function or class of the user's own module makes, called with constants."""
     if subject.get("generation") == "2" and "tensorflow" not in sys.modules:
         os.environ["TF_USE_LEGACY_KERAS"] = "1"  # what ``tensorflow.keras`` is
-    with contextlib.suppress(ImportError):
-        import tensorflow  # noqa: F401  what is imported under observation takes longer
     specs = [InputSpec(tuple(shape), dtype) for shape, dtype in subject["inputs"]]
-    with Observer(subject["root"]) as observer:
-        made: Any = getattr(module_of(subject["path"], subject["root"], subject.get("sources", {})), subject["name"])
-        if isinstance(made, (type, types.FunctionType)):
+    made: Any = getattr(module_of(subject["path"], subject["root"], subject.get("sources", {})), subject["name"])
+    called = isinstance(made, (type, types.FunctionType))
+    observer = Observer(subject["root"], from_the_start=called) if observed else None
+    with observer or contextlib.nullcontext():
+        if called:
             made = made(*subject["arguments"], **subject["keywords"])
         runner, framework, placed = _runner(made, specs, device)
     return Opened(runner, _versions(framework), placed, observer)
