@@ -282,3 +282,48 @@ def test_what_the_program_sets_globally_is_not_refuted_by_a_run_without_it(proje
     project.write("serve.py", LEARNING_PHASE)
     [found] = confirmations(confirm(project, "serve.py"), "train-mode-at-inference")
     assert (found["verdict"], found["framework"]) == ("inconclusive", None)
+
+
+BRANCHED = """
+import keras
+import numpy as np
+from keras import layers
+
+
+class Centre(keras.Model):
+    def call(self, x):
+        if keras.ops.max(x) > {threshold}:
+            return x - keras.ops.mean(x, axis=0)
+        return x
+
+
+class Picky(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.norm = layers.BatchNormalization()
+
+    def call(self, x, training=None):
+        return self.norm(x, training=training) if keras.ops.max(x) > {threshold} else x
+
+
+if __name__ == "__main__":
+    print(np.argmax(Centre().predict(np.load("images.npy")), axis=1))
+    picky = Picky()
+    accuracy = np.mean(np.argmax(picky(np.load("x.npy"), training=True), axis=1) == np.load("y.npy"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("threshold", "verdict"), [("1e6", "inconclusive"), ("-1e6", "confirmed")], ids=["not taken", "taken"]
+)
+def test_code_under_a_branch_that_is_not_taken_refutes_nothing(project: Project, threshold: str, verdict: str) -> None:
+    project.write("serve.py", BRANCHED.format(threshold=threshold))
+    rules = ("batch-statistics-at-inference", "train-mode-at-inference")
+    allowed = ("--allow-import", "serve.py:Centre", "--allow-import", "serve.py:Picky", "--input-shape", "4")
+    arguments = ("check", "--confirm", "--output-format", "json", "--select", ",".join(rules), *allowed)
+    ran = project.run(*arguments, "serve.py")
+    for rule, line in zip(rules, (10, 20), strict=True):
+        [found] = confirmations(ran, rule)
+        assert found["verdict"] == verdict
+        if verdict == "inconclusive":
+            assert str(found["message"]).startswith(f"serve.py, line {line} did not run with the inputs")

@@ -28,11 +28,8 @@ NOTHING_TO_RUN = frozenset(
         "batchnorm-eps-as-momentum",  # of what was written, not of what it computes
         "bypassed-call",
         "evaluation-drops-samples",  # of data
-        "exact-comparison",
-        "frozen-batchnorm-drifts",  # of what a fit does to the whole
         "mean-of-batch-means",
         "missing-training-false",  # of what it computes in other versions
-        "reused-seed",
         "unseeded-shuffle",
     }
 )

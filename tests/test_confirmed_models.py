@@ -48,6 +48,9 @@ TORCH = {
     "softmax over the batch": {"batch-statistics-at-inference"},
 }
 
+KEPT = {"level": {"state-written-at-inference"}, "counted": set()}
+"""Networks with a buffer that every call changes, which ONNX has none of."""
+
 NOT_SEEN_IN_SCRIPTS = {"centred", "softmax over the batch"}
 """TorchScript keeps no shapes, so that nothing says which axis is that of the batch."""
 
@@ -83,8 +86,31 @@ def test_findings_of_saved_models_are_confirmed_by_running_their_signatures(proj
     assert settled(project, ".") == expected(SAVED, str)
 
 
+class Level(torch.nn.Module):
+    """Multiplies by a level that falls from call to call."""
+
+    level: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("level", torch.ones(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.level.mul_(0.5)
+        return x * self.level
+
+
+class Counted(Level):
+    """Counts its calls, and does not use the number."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.level.add_(1.0)
+        return x * 2.0
+
+
 def network(name: str) -> tuple[Any, torch.Tensor]:
-    make, shape = NETWORKS[name]
+    kept = {"level": (Level, (16,)), "counted": (Counted, (16,))}
+    make, shape = kept[name] if name in kept else NETWORKS[name]
     torch.manual_seed(0)
     module = make()
     module.train(name.endswith("in train mode"))
@@ -95,7 +121,8 @@ def network(name: str) -> tuple[Any, torch.Tensor]:
 @pytest.mark.parametrize("written", ["onnx", "pt2", "pt"])
 def test_findings_of_files_that_torch_wrote_are_confirmed_by_running_them(project: Project, written: str) -> None:
     shapes = {}
-    for name in TORCH:
+    networks = TORCH if written == "onnx" else TORCH | KEPT
+    for name in networks:
         module, sample = network(name)
         shape = ",".join(map(str, sample.shape[1:]))
         path = Path(shape, f"{name}.{written}")
@@ -116,10 +143,19 @@ def test_findings_of_files_that_torch_wrote_are_confirmed_by_running_them(projec
             torch.export.save(program, path)
         else:
             torch.jit.trace(module, sample, check_trace=False).save(str(path))
-    seen = {name: rules for name, rules in TORCH.items() if written != "pt" or name not in NOT_SEEN_IN_SCRIPTS}
+    seen = {name: rules for name, rules in networks.items() if written != "pt" or name not in NOT_SEEN_IN_SCRIPTS}
     wanted = expected(seen, lambda name: f"{shapes[name]}/{name}.{written}")
     if written == "pt":  # TorchScript does not say what its inputs are
         found = [settled(project, "--input-shape", shape, shape) for shape in set(shapes.values())]
         assert {path: verdicts for each in found for path, verdicts in each.items()} == wanted
     else:
         assert settled(project, ".") == wanted
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_exported_program_takes_batches_of_the_size_that_it_was_exported_for(project: Project) -> None:
+    module, sample = network("softmax")
+    torch.export.save(torch.export.export(module, (sample,)), "fixed.pt2")
+    dynamic = torch.export.export(module, (sample,), dynamic_shapes=[{0: torch.export.Dim("batch", min=1)}])
+    torch.export.save(dynamic, "any.pt2")
+    assert settled(project, ".") == {"fixed.pt2": {"static-batch-size": "confirmed"}}

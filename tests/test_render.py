@@ -43,7 +43,7 @@ SCHEMA = {
         "type": "object",
         "required": [
             *("rule", "severity", "confidence", "path", "cell", "node", "line", "column", "end_line", "end_column"),
-            *("message", "because", "fix", "confirmation", "fingerprint"),
+            *("message", "because", "fix", "confirmation", "fixed", "fingerprint"),
         ],
         "additionalProperties": False,
         "properties": {
@@ -87,6 +87,7 @@ SCHEMA = {
                 },
             },
             "confirmation": {"type": "null"},
+            "fixed": {"const": False},
             "fingerprint": {"type": "string"},
         },
     },
@@ -300,6 +301,7 @@ def test_the_json_has_all_that_is_known_and_keeps_to_its_schema() -> None:
                 ],
             },
             "confirmation": None,
+            "fixed": False,
             "fingerprint": "718b46eef7cd1825:1",
         }
     )

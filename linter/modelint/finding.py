@@ -173,7 +173,8 @@ class Confirmation:
 
     ``source`` says where the model came from. ``absolute`` and ``relative`` are the difference that decided: the
     largest one, and that over the root mean square of the output. ``layer`` is the first layer whose output differs.
-    ``framework``, ``device``, ``dtype`` and ``rows`` say what it was run on, ``seconds`` how long that took.
+    ``framework``, ``device``, ``dtype`` and ``rows`` say what it was run on, ``seconds`` how long that took. Of a
+    finding that was fixed it is about the text as it was, and ``after`` the same of the fixed text.
     """
 
     verdict: Verdict
@@ -188,6 +189,7 @@ class Confirmation:
     device: str | None = None
     framework: str | None = None
     seconds: float | None = None
+    after: Confirmation | None = None
 
 
 @dataclass(frozen=True, slots=True)

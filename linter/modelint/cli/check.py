@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelint.cli.confirming import asking_of, confirming, settled
+from modelint.cli.confirming import Settled, asking_of, confirming, settled
 from modelint.cli.fixing import (
     attempted_fixes,
     exit_code,
@@ -106,12 +106,16 @@ def _examined(
     if options["verbose"]:
         describe(run, outcome.report)
     if options["diff"]:
-        return show_difference(outcome, options), run
+        fixed = (
+            settled(outcome.report.keeping(lambda _: False), run.asking, outcome, options).fixed if run.asking else ()
+        )
+        return show_difference(outcome, fixed, options), run
     written = write(outcome, stdin)
     report, hidden = narrow.report(outcome.report, request)
-    report = ignored(run, report, options)
+    found = Settled(ignored(run, report, options))
     if run.asking is not None:
-        report = settled(report, run.asking, options)
+        found = settled(found.report, run.asking, outcome, options)
     output_format = options["output_format"] or run.lookup.for_directory(os.getcwd()).output_format
-    show(report, catalogue, output_format, options, hidden, outcome, aside=is_fixed(outcome, stdin))
-    return exit_code(report, outcome, options) if written else FAILED, run
+    aside = is_fixed(outcome, stdin)
+    show(found.report, catalogue, output_format, options, hidden, outcome, fixed=found.fixed, aside=aside)
+    return exit_code(found, outcome, options) if written else FAILED, run

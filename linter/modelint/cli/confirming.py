@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -13,10 +13,13 @@ from modelint.cli.group import UserError, cli, color_option
 from modelint.cli.options import catalogue_of_rules, overrides_of, reading, report_of, request_of, selecting
 from modelint.cli.showing import show
 from modelint.render import FORMATS
+from modelint.render.results import is_unmended
 
 if TYPE_CHECKING:
     from modelint.confirm.worker import Worker
+    from modelint.finding import Finding
     from modelint.workspace.confirmation import Asking
+    from modelint.workspace.fixing import Outcome
     from modelint.workspace.run import Report
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -35,6 +38,18 @@ _OPTIONS = (
     click.option("--input-shape", multiple=True, metavar="SIZES",
                  help="The shape of an input of what is imported, without the batch: 28,28,1"),
 )  # fmt: skip
+
+
+class Settled(NamedTuple):
+    """What running the models came to: the report, and the findings that were fixed, with what was measured."""
+
+    report: Report
+    fixed: tuple[Finding, ...] = ()
+
+    @property
+    def unmended(self) -> bool:
+        """Whether a fix left what was confirmed before it."""
+        return any(finding.confirmation is not None and is_unmended(finding.confirmation) for finding in self.fixed)
 
 
 def confirming(command: Command) -> Command:
@@ -64,34 +79,33 @@ def asking_of(options: Mapping[str, Any]) -> Asking:
     return Asking(targets, shapes[0] if shapes else ())
 
 
-def settled(report: Report, asking: Asking, options: Mapping[str, Any]) -> Report:
-    """The report with its findings confirmed or refuted. What was refuted does not fail the run."""
+def settled(report: Report, asking: Asking, outcome: Outcome, options: Mapping[str, Any]) -> Settled:
+    """The report with its findings confirmed or refuted, and what was fixed with what was measured before and after.
+
+    What was refuted does not fail the run.
+    """
     import attrs
 
-    from modelint.confirm.confirming import confirmed
-    from modelint.finding import Finding, Verdict
+    from modelint.confirm.confirming import Settler, confirmed, verified
+    from modelint.finding import Verdict
     from modelint.workspace.confirmation import AnswerCache
     from modelint.workspace.progress import Bar
+    from modelint.workspace.verification import verifications
 
     python = options["python"] or sys.executable
     cache = None if options["no_cache"] else AnswerCache(python)
+    fixed = list(verifications(outcome))
     with _worker(python) as worker, Bar(wanted=not options["quiet"], doing="confirming", what="findings") as bar:
-        findings = confirmed(
-            report.findings,
-            asking.questions,
-            worker,
-            device=options["device"],
-            seconds=options["confirm_budget"],
-            cache=cache,
-            progress=bar.advance,
-        )
+        settler = Settler(worker, options["device"], options["confirm_budget"], cache)
+        findings = confirmed(report.findings, asking.questions, settler, bar.advance)
+        settled_fixes = verified([(each.finding, each.before, each.after) for each in fixed], settler, bar.advance)
     after = dict(zip(report.findings, findings, strict=True))
 
     def stands(finding: Finding) -> bool:
         return finding.confirmation is None or finding.confirmation.verdict is not Verdict.REFUTED
 
     failing = tuple(after[finding] for finding in report.failing if stands(after[finding]))
-    return attrs.evolve(report, findings=findings, failing=failing)
+    return Settled(attrs.evolve(report, findings=findings, failing=failing), settled_fixes)
 
 
 @cli.command(short_help="Check, and settle each finding by running its model.")
@@ -121,10 +135,12 @@ def confirm(paths: tuple[str, ...], **options: Any) -> int:
         raise UserError("--plot draws what --sweep measures, which is not asked for")
     catalogue = catalogue_of_rules()
     run = Run(request_of(paths, options, overrides_of(options, catalogue)), catalogue, asking=asking)
-    report = settled(report_of(run, quiet=options["quiet"]), asking, options)
+    found = report_of(run, quiet=options["quiet"])
+    outcome = Outcome(run, found)
+    report = settled(found, asking, outcome, options).report
     output_format = options["output_format"] or run.lookup.for_directory(os.getcwd()).output_format
     shown = {"output": (), "output_file": None, "statistics": False, "fix_only": False, **options}
-    show(report, catalogue, output_format, shown, (), Outcome(run, report), aside=False)
+    show(report, catalogue, output_format, shown, (), outcome, aside=False)
     return report.exit_code
 
 

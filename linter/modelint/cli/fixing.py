@@ -11,10 +11,14 @@ from modelint.cli.narrowing import Narrowing
 from modelint.cli.options import Command, attempted, with_options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelint.cli.confirming import Settled
+    from modelint.finding import Finding
     from modelint.selection import Catalogue
     from modelint.workspace.confirmation import Asking
     from modelint.workspace.fixing import Outcome
-    from modelint.workspace.run import Report, Request
+    from modelint.workspace.run import Request
 
 _OPTIONS = (
     click.option("--fix/--no-fix", default=None, help="Apply the fixes that keep what the program does."),
@@ -87,13 +91,17 @@ def complain_of_refused(outcome: Outcome) -> None:
         complain("modelint: the fixes make room for ever new ones; stopped")
 
 
-def show_difference(outcome: Outcome, options: dict[str, Any]) -> int:
-    """Write what fixing would change to standard output, and how much that is to standard error; the exit code."""
+def show_difference(outcome: Outcome, fixed: Sequence[Finding], options: dict[str, Any]) -> int:
+    """Write what fixing would change to standard output, and how much that is to standard error; the exit code.
+
+    ``fixed`` are the findings that were measured before and after.
+    """
     from modelint.documents import source_text
     from modelint.render import diff
     from modelint.render.full import location
     from modelint.render.results import is_failure
-    from modelint.render.summary import counted
+    from modelint.render.summary import counted, verified
+    from modelint.render.terminal import PLAIN
     from modelint.workspace import output
 
     terminal = output.terminal(options["color"])
@@ -105,16 +113,22 @@ def show_difference(outcome: Outcome, options: dict[str, Any]) -> int:
         output.complain(f"modelint: {location(finding.place)}: {finding.message}")
     if outcome.fixed and not options["quiet"]:
         output.complain(f"would fix {counted(len(outcome.fixed), 'finding')}")
+    output.write_aside(verified(fixed, PLAIN))
     if outcome.report.broken:
         return 2
     return int(bool(outcome.rewritten) and not options["exit_zero"])
 
 
-def exit_code(report: Report, outcome: Outcome, options: dict[str, Any]) -> int:
-    """That of the report, which is of what is left, unless the options say otherwise; a failure stays one."""
-    code = report.exit_code
+def exit_code(found: Settled, outcome: Outcome, options: dict[str, Any]) -> int:
+    """That of the report, which is of what is left, unless the options say otherwise; a failure stays one.
+
+    A fix that left what was confirmed before it is something that is left.
+    """
+    code = found.report.exit_code
     if code == 1 and options["fix_only"]:
         code = 0
+    if code == 0 and found.unmended:
+        code = 1
     if code == 0 and outcome.fixed and options["exit_non_zero_on_fix"]:
         code = 1
     return 0 if code == 1 and options["exit_zero"] else code

@@ -13,6 +13,7 @@ from modelint.render.terminal import PLAIN, Terminal
 from modelint.spelling import did_you_mean
 
 if TYPE_CHECKING:
+    from modelint.finding import Finding
     from modelint.render.results import Results
     from modelint.selection import Catalogue
     from modelint.workspace.fixing import Outcome
@@ -59,12 +60,13 @@ def show(
     hidden: Sequence[str],
     outcome: Outcome,
     *,
+    fixed: tuple[Finding, ...] = (),
     aside: bool,
 ) -> None:
     """Write the report to standard output or to a file, after text the summary; and to all further files.
 
-    ``hidden`` says what was found and is not in the report. ``aside``: standard output holds a fixed text, so that all
-    that would go there goes to standard error.
+    ``hidden`` says what was found and is not in the report; ``fixed`` is what was measured of fixes. ``aside``: what
+    would go to standard output goes to standard error, for a fixed text is there.
     """
     from modelint.render import summary
     from modelint.render.results import is_failure
@@ -72,7 +74,7 @@ def show(
 
     fix_only = options["fix_only"]
     shown = report.keeping(is_failure) if fix_only else report
-    results = _results(shown, catalogue)
+    results = _results(shown, catalogue, fixed)
     terminal = output.terminal(options["color"])
     to_output = output.write_aside if aside else output.write
     for path, name in further_outputs(options["output"]).items():
@@ -80,10 +82,11 @@ def show(
     if options["output_file"]:
         text = _rendered(results, output_format, statistics=options["statistics"], terminal=PLAIN)
         _write(options["output_file"], text, "--output-file")
-    elif shown.findings or not fix_only:
+    elif shown.findings or fixed or not fix_only:
         to_output(_rendered(results, output_format, statistics=options["statistics"], terminal=terminal))
     if not options["quiet"] and output_format in FOR_PEOPLE:
         to_output(summary.fixed(outcome.fixed, terminal))
+        to_output(summary.verified(fixed, terminal))
         if not fix_only:
             to_output(summary.summary(report.findings, len(report.examined), report.unsure, terminal, hidden))
             to_output(summary.fixable(*outcome.fixable(report)))
@@ -105,11 +108,12 @@ def describe(run: Run, report: Report) -> None:
         complain(f"versions in {directory}: {versions} ({source})")
 
 
-def _results(report: Report, catalogue: Catalogue) -> Results:
+def _results(report: Report, catalogue: Catalogue, fixed: tuple[Finding, ...]) -> Results:
     from modelint.render.results import Results
     from modelint.workspace.names import directory_in_repository
 
-    return Results(report.findings, report.lines, catalogue.entries, directory_in_repository(), report.exit_code)
+    directory = directory_in_repository()
+    return Results(report.findings, report.lines, catalogue.entries, directory, report.exit_code, fixed)
 
 
 def _write(path: str, text: str, option: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from modelint.confirm.hypotheses import Claim, Hypothesis
@@ -13,7 +14,7 @@ from modelint.confirm.subjects import NoSubject, Subject
 from modelint.confirm.verdicts import decide
 from modelint.confirm.worker import Worker, WorkerError
 from modelint.facts import KerasVersion
-from modelint.finding import Confirmation, Finding, Verdict
+from modelint.finding import Confirmation, Finding, Place, Verdict
 from modelint.wording import version_ranges
 
 LONGEST = 60.0
@@ -34,11 +35,28 @@ class Cache(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Concern:
+    """What a finding of a script is about, by which it is found again when the text has been fixed.
+
+    ``fact`` is the class of the fact, ``place`` where that is, ``anchor`` where a layer of the model is made; ``owner``
+    the class of the program whose forward pass it stands in; ``root`` the file that the program begins with.
+    """
+
+    fact: type
+    place: Place | None
+    anchor: Place
+    owner: str | None
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """What would settle a finding."""
+    """What would settle a finding. ``watched`` are places of code that must run if nothing is to mean something."""
 
     hypothesis: Hypothesis
     subject: Subject | NoSubject
+    concern: Concern | None = None
+    watched: tuple[Place, ...] = ()
 
 
 @dataclass(slots=True)
@@ -64,77 +82,113 @@ class Questions:
         return self._asked.get(_key(finding))
 
 
+@dataclass(slots=True)
+class Settler:
+    """Answers questions, one after the other. ``seconds`` is what all may take together, from now on."""
+
+    worker: Worker
+    device: str = "auto"
+    seconds: float = LONGEST
+    cache: Cache | None = None
+    _until: float = field(init=False)
+    _missing: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._until = time.monotonic() + self.seconds
+
+    def confirmation(self, question: Question) -> Confirmation:
+        """What running the model of a question says about its claim."""
+        if isinstance(question.subject, NoSubject):
+            return Confirmation(Verdict.INCONCLUSIVE, f"not run: {question.subject.reason}")
+        subject, hypothesis = question.subject, question.hypothesis
+        kind = str(subject.description["kind"])
+        if hypothesis.claim is Claim.UNSEEDED and kind != "rebuilt":
+            return Confirmation(
+                Verdict.INCONCLUSIVE, "not run: only a rebuilt model can be built twice", subject.source
+            )
+        try:
+            answer = self._answer(_request(question, subject, self.device))
+        except WorkerError as error:
+            return Confirmation(Verdict.INCONCLUSIVE, error.message, subject.source)
+        unclaimed = _unclaimed(hypothesis, answer["framework"])
+        return replace(
+            Confirmation(Verdict.INCONCLUSIVE, unclaimed) if unclaimed else decide(hypothesis, answer["screening"]),
+            source=subject.source,
+            framework=answer["framework"],
+            device=answer["device"],
+            seconds=answer["seconds"],
+        )
+
+    def _answer(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the worker says, or said before.
+
+        Raises:
+            WorkerError: it says nothing; the message is for the user.
+        """
+        kind = request["subject"]["kind"]
+        needed = f"{kind} {request['subject'].get('generation', '')}"
+        if needed in self._missing:
+            raise WorkerError(self._missing[needed])
+        began = time.monotonic()
+        answer = self.cache.get(request) if self.cache is not None else None
+        if answer is not None:
+            return answer
+        if began >= self._until:
+            raise WorkerError("not run: the time for confirmations was used up")
+        try:
+            answer = self.worker.ask(request, min(LONGEST, self._until - began))
+        except WorkerError as error:
+            if error.missing:
+                extra = "torch" if kind.startswith("torch") else "tensorflow"
+                self._missing[needed] = MISSING.format(error.message, extra)
+                raise WorkerError(self._missing[needed]) from None
+            raise
+        answer = {**answer, "seconds": round(time.monotonic() - began, 2)}
+        if self.cache is not None:
+            self.cache.put(request, answer)
+        return answer
+
+
 def confirmed(
     findings: Sequence[Finding],
     questions: Questions,
-    worker: Worker,
-    *,
-    device: str = "auto",
-    seconds: float = LONGEST,
-    cache: Cache | None = None,
+    settler: Settler,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Finding, ...]:
-    """The findings, each that could be settled with its confirmation. ``seconds`` is what all may take together."""
-    until = time.monotonic() + seconds
+    """The findings, each that could be settled with its confirmation."""
     wanted = [finding for finding in findings if questions.about(finding) is not None]
     found: dict[int, Confirmation] = {}
-    missing: dict[str, str] = {}
     for done, finding in enumerate(wanted):
         progress(done, len(wanted))
         question = questions.about(finding)
         assert question is not None
-        found[id(finding)] = _settled(question, worker, device, until, cache, missing)
+        found[id(finding)] = settler.confirmation(question)
     progress(len(wanted), len(wanted))
     return tuple(replace(f, confirmation=found[id(f)]) if id(f) in found else f for f in findings)
 
 
-def _settled(
-    question: Question,
-    worker: Worker,
-    device: str,
-    until: float,
-    cache: Cache | None,
-    missing: dict[str, str],
-) -> Confirmation:
-    if isinstance(question.subject, NoSubject):
-        return Confirmation(Verdict.INCONCLUSIVE, f"not run: {question.subject.reason}")
-    subject, hypothesis = question.subject, question.hypothesis
-    kind = str(subject.description["kind"])
-    if hypothesis.claim is Claim.UNSEEDED and kind != "rebuilt":
-        return Confirmation(Verdict.INCONCLUSIVE, "not run: only a rebuilt model can be built twice", subject.source)
-    request = _request(subject, hypothesis, device)
-    needed = f"{kind} {subject.description.get('generation', '')}"
-    if needed in missing:
-        return Confirmation(Verdict.INCONCLUSIVE, missing[needed], subject.source)
-    began = time.monotonic()
-    answer = cache.get(request) if cache is not None else None
-    if answer is None:
-        if began >= until:
-            return Confirmation(Verdict.INCONCLUSIVE, "not run: the time for confirmations was used up", subject.source)
-        try:
-            answer = worker.ask(request, min(LONGEST, until - began))
-        except WorkerError as error:
-            message = error.message
-            if error.missing:
-                extra = "torch" if kind.startswith("torch") else "tensorflow"
-                message = missing[needed] = MISSING.format(message, extra)
-            return Confirmation(Verdict.INCONCLUSIVE, message, subject.source)
-        answer = {**answer, "seconds": round(time.monotonic() - began, 2)}
-        if cache is not None:
-            cache.put(request, answer)
-    unclaimed = _unclaimed(hypothesis, answer["framework"])
-    return replace(
-        Confirmation(Verdict.INCONCLUSIVE, unclaimed) if unclaimed else decide(hypothesis, answer["screening"]),
-        source=subject.source,
-        framework=answer["framework"],
-        device=answer["device"],
-        seconds=answer["seconds"],
-    )
+def verified(
+    fixed: Sequence[tuple[Finding, Question, Question]],
+    settler: Settler,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[Finding, ...]:
+    """The findings that were fixed, each with its confirmation by the text as it was, and after the fix.
+
+    Takes with each what is asked about the one and the other.
+    """
+    found = []
+    for done, (finding, before, after) in enumerate(fixed):
+        progress(done, len(fixed))
+        confirmation = replace(settler.confirmation(before), after=settler.confirmation(after))
+        found.append(replace(finding, confirmation=confirmation))
+    progress(len(fixed), len(fixed))
+    return tuple(found)
 
 
-def _request(subject: Subject, hypothesis: Hypothesis, device: str) -> dict[str, Any]:
+def _request(question: Question, subject: Subject, device: str) -> dict[str, Any]:
     """What the worker is asked."""
-    request = {
+    hypothesis = question.hypothesis
+    request: dict[str, Any] = {
         "do": "screen",
         "subject": dict(subject.description),
         "device": device,
@@ -142,8 +196,18 @@ def _request(subject: Subject, hypothesis: Hypothesis, device: str) -> dict[str,
         "other": None if subject.entry else hypothesis.other,
         "rows": hypothesis.rows,
     }
+    if subject.description["kind"] == "imported" and question.watched:
+        request["watched"] = [
+            {**asdict(place.span), "path": os.path.abspath(place.path)} for place in question.watched if place.span
+        ]
     if hypothesis.claim is Claim.NOISY_STATISTICS:
         return {**request, "do": "companions"}
+    if hypothesis.claim is Claim.SAME_DRAWS:
+        return {**request, "do": "draws"}
+    if hypothesis.claim is Claim.DRIFTS:
+        return {**request, "do": "step"}
+    if hypothesis.claim is Claim.ROUNDS:
+        return {**request, "do": "sizes", "sizes": list(hypothesis.sizes or ())}
     if hypothesis.claim is Claim.UNSEEDED:
         seeds = [list(one) for one in hypothesis.seeds]
         return {**request, "do": "runs", "seeds": seeds, "seeds_before": hypothesis.seeds_before}

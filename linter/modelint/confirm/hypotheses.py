@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelint.facts import (
+    Comparison,
     ForwardPass,
+    FrozenDrift,
     HardWiredMode,
     KerasVersion,
     Mode,
+    Model,
     ModelCall,
     Passing,
     Program,
@@ -35,6 +38,9 @@ class Claim(enum.Enum):
     FIXED_BATCH = "it takes batches of one size only"
     NOISY_STATISTICS = "in train mode a sample's output depends on which few others are in the batch"
     UNSEEDED = "training draws other masks on every run"
+    SAME_DRAWS = "two layers draw the same masks"
+    ROUNDS = "predictions in batches of two sizes differ, but by no more than rounding"
+    DRIFTS = "fit moves the statistics of a frozen base"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,13 @@ class Hypothesis:
     partial: bool = False
     seeds: tuple[tuple[str, int], ...] = ()
     seeds_before: bool = True
+    seeds_placed: bool = False  # it is known that they are set before
+    sizes: tuple[int, int] | None = None  # the batches that predictions are made in
+
+    @property
+    def generation(self) -> str:
+        """Of Keras, that the model is run under: ``"2"`` or ``"3"``."""
+        return "2" if set(self.versions) == {KerasVersion.KERAS_2} else "3"
 
 
 ENTRIES: Mapping[Passing, str] = {
@@ -92,6 +105,13 @@ def hypothesis_of(rule: str, fact: object, program: Program, *, saved: bool = Fa
             return _of_training(rule, fact, versions)
         case StaticBatch():
             return Hypothesis(Claim.FIXED_BATCH, versions) if fact.enforced else None
+        case FrozenDrift():
+            return _of_drift(fact, program)
+        case Comparison():
+            one, two = fact.sizes
+            return Hypothesis(Claim.ROUNDS, versions, "predict", sizes=(one, two)) if one and two else None
+        case Program() if rule == "reused-seed":
+            return Hypothesis(Claim.SAME_DRAWS, versions, "true")
         case Seeding() if rule == "ineffective-seed":
             seeds = _seeds([fact])
             after = fact.function == _BOTH  # before, it reaches every layer
@@ -104,8 +124,32 @@ def hypothesis_of(rule: str, fact: object, program: Program, *, saved: bool = Fa
     return Hypothesis(claim, versions, partial=rule == "mode-blind-dropout") if claim is not None else None
 
 
+def hypothesis_after(before: Hypothesis, fact: object, program: Program) -> Hypothesis | None:
+    """The claim of a finding that was fixed, of the fixed program; None if there is no way to run that is known.
+
+    ``fact`` is what became of the fact that the finding was about, None if it is there no longer.
+    """
+    match fact:
+        case ModelCall():
+            entry = _entry(fact)
+            return replace(before, entry=entry) if entry is not None else None
+        case TrainingRun():
+            left = fact.remainder if fact.remainder is not None and fact.remainder.exact else fact.effective
+            return replace(before, rows=left.exact) if left is not None and left.exact else None
+        case Seeding() | Program():
+            seedings = tuple(program.all(Seeding))
+            placed = all(one.early for one in seedings)
+            return replace(before, seeds=_seeds(seedings), seeds_before=placed, seeds_placed=placed)
+    return before
+
+
+def _entry(call: ModelCall) -> str | None:
+    """How a model is entered by a call."""
+    return "predict" if call.through in ("predict", "evaluate") else ENTRIES.get(call.training)
+
+
 def _of_call(rule: str, call: ModelCall) -> Hypothesis | None:
-    entry = "predict" if call.through in ("predict", "evaluate") else ENTRIES.get(call.training)
+    entry = _entry(call)
     if entry is None or call.through in ("call", "forward"):
         return None
     affected = {layer.identity for layer in call.affected}
@@ -137,6 +181,20 @@ def _of_training(rule: str, run: TrainingRun, versions: tuple[KerasVersion, ...]
     if left is None or left.exact is None:
         return None
     return Hypothesis(Claim.NOISY_STATISTICS, versions, "true", rows=left.exact)
+
+
+def _of_drift(drift: FrozenDrift, program: Program) -> Hypothesis | None:
+    claimed = _having(drift.modes, Mode.TRAIN)
+    model = fitted(drift, program)
+    own = {layer.identity for layer in drift.layers}
+    others = model is not None and any(layer.identity not in own for layer in model.batchnorms)
+    return Hypothesis(Claim.DRIFTS, claimed, "fit", partial=others) if claimed else None
+
+
+def fitted(drift: FrozenDrift, program: Program) -> Model | None:
+    """The model that is fitted with a base inside that drifts."""
+    place = drift.fit_place.resolve()
+    return next((run.model for run in program.all(TrainingRun) if run.place.resolve() == place), None)
 
 
 def _having(modes: Mapping[KerasVersion, Mode], wanted: Mode) -> tuple[KerasVersion, ...]:

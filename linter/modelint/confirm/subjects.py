@@ -15,7 +15,19 @@ from modelint.facts import KerasVersion, Layer, Model, Passing, Setting, Unknown
 MOST_REBUILT = 400
 """Layers; larger models take longer to build than a confirmation may take."""
 
-TRAINING = {Passing.TRUE: True, Passing.FALSE: False}
+TRAINING: Mapping[Passing, Mapping[str, bool | None]] = {
+    Passing.ABSENT: {},
+    Passing.NONE: {"training": None},
+    Passing.TRUE: {"training": True},
+    Passing.FALSE: {"training": False},
+}
+"""The arguments of a call that passes the mode in such a way."""
+
+MERGING = frozenset(
+    {"Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"}
+    | {"AdditiveAttention", "Attention", "MultiHeadAttention", "GroupQueryAttention"}
+)
+"""Layers that take several inputs."""
 
 INPUTS: Mapping[str, tuple[tuple[int | None, ...], str]] = {
     "Conv1D": ((None, 16, 8), "float32"),
@@ -122,40 +134,140 @@ def of_model(model: Model, generation: str) -> Subject | NoSubject:
     described = _inputs(model)
     if isinstance(described, NoSubject):
         return described
-    position = {index: number for number, index in enumerate(layers)}
-    objects = {identity: number for number, identity in enumerate(dict.fromkeys(one.identity for one in model.layers))}
-    rebuilt = []
-    for index in layers:
-        layer = model.layers[index]
-        if layer.path:  # which resolves the mode of its layers by how it is called itself
-            return NoSubject(f"{model} holds the model {layer.path[0]!r}, and models inside of models are not rebuilt")
-        problem = _problem(layer)
-        if problem:
-            return NoSubject(problem)
-        inbound = [
-            position[producer] for producer, consumer in model.edges if consumer == index and producer in position
-        ]
-        rebuilt.append(
-            {
-                "class": layer.kind,
-                "config": {name: _plain(value) for name, value in layer.config.items() if name not in SHAPES},
-                "identity": objects[layer.identity],
-                "inbound": inbound or [-1],
-                "training": TRAINING.get(layer.training),
-            }
-        )
     if len(described) > 1:
         return NoSubject(f"{model} has several inputs, and which layer takes which is not known")
-    consumed = {producer for producer, _ in model.edges}
-    outputs = [position[index] for index in layers if index not in consumed]
+    problem = next(filter(None, (_problem(model.layers[index]) for index in layers)), None)
+    if problem:
+        return NoSubject(problem)
+    try:
+        level = _Rebuilding(model).level(layers, 0)
+    except _NotKnownError as error:
+        return NoSubject(str(error))
+    description = {"kind": "rebuilt", "generation": generation, "inputs": described, **level}
+    return Subject(description, f"rebuilt from its {len(layers)} layers, with new weights")
+
+
+def of_pair(first: Layer, second: Layer, generation: str) -> Subject | NoSubject:
+    """Two layers of one class side by side, each given the input of the model; with the rate of the first.
+
+    How much a layer draws from its seed does not depend on its rate, but what that shows in its output does.
+    """
+    problem = _problem(first) or _problem(second)
+    if problem:
+        return NoSubject(problem)
+    if first.config.get("noise_shape") or second.config.get("noise_shape"):
+        return NoSubject(f"the shape of the noise of {first} is given, which fits one shape of input only")
+    axes = next((number for number in (1, 2, 3) if first.kind == f"SpatialDropout{number}D"), 0)
+    configs: list[dict[str, Any]] = [
+        {name: _plain(value) for name, value in one.config.items() if name not in SHAPES} for one in (first, second)
+    ]
+    rate = {name: configs[0][name] for name in ("rate", "stddev") if name in configs[0]}
+    calls: list[dict[str, Any]] = [
+        {
+            "class": first.kind,
+            "config": {**config, **rate},
+            "identity": number,
+            "inbound": [-1],
+            "arguments": TRAINING[Passing.ABSENT],
+        }
+        for number, config in enumerate(configs)
+    ]
     description = {
         "kind": "rebuilt",
         "generation": generation,
-        "inputs": described,
-        "layers": rebuilt,
-        "outputs": outputs,
+        "inputs": [{"shape": [None, *([4] * axes), 64], "dtype": "float32"}],
+        "layers": calls,
+        "outputs": [0, 1],
     }
-    return Subject(description, f"rebuilt from its {len(rebuilt)} layers, with new weights")
+    return Subject(description, "the two layers, rebuilt")
+
+
+class _NotKnownError(Exception):
+    """A part of a model is not known well enough to be rebuilt; the message says which."""
+
+
+class _Rebuilding:
+    """Layer calls that are flattened, put back into the models that hold them.
+
+    How a model inside another is called decides the mode of its layers, so that it is to be rebuilt as a model.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        objects = [*(inner.identity for inner in model.inner.values()), *(one.identity for one in model.layers)]
+        self.objects = {identity: number for number, identity in enumerate(dict.fromkeys(objects))}
+
+    def level(self, indices: Sequence[int], depth: int) -> dict[str, Any]:
+        """The calls that one model makes, ``depth`` models inside, and which of them make its outputs.
+
+        ``indices`` are those of the layers in it. ``inbound`` counts in the calls of the level; -1 is what it is given.
+
+        Raises:
+            _NotKnownError: the order or the ends of a part are not known.
+        """
+        calls = self._calls(indices, depth)
+        position = {index: number for number, (_, held) in enumerate(calls) for index in held}
+        described = []
+        for number, (key, held) in enumerate(calls):
+            inside = set(held)
+            sources = [p for p, consumer in self.model.edges if consumer in inside and p not in inside]
+            inbound = list(dict.fromkeys(position.get(source, -1) for source in sources)) or [-1]
+            layer = self.model.layers[held[0]]
+            if key is None:
+                one = self._layer(layer, inbound)
+            else:
+                if len(inbound) > 1:
+                    raise _NotKnownError(f"the model {layer.path[depth]!r} takes several inputs")
+                one = self._inner(key, held, layer.path[depth], depth)
+            if max(inbound) >= number:
+                raise _NotKnownError(f"the order in which {self.model} runs its layers is not known")
+            described.append({**one, "inbound": inbound})
+        inside = set(indices)
+        consumed = {producer for producer, consumer in self.model.edges if producer in inside and consumer in inside}
+        outward = {producer for producer, consumer in self.model.edges if producer in inside and consumer not in inside}
+        exits = outward or inside - consumed
+        return {"layers": described, "outputs": sorted({position[index] for index in exits})}
+
+    def _calls(self, indices: Sequence[int], depth: int) -> list[tuple[int | None, list[int]]]:
+        """The calls of a level in their order: of a layer (without a number), or of a model that holds several."""
+        calls: list[tuple[int | None, list[int]]] = []
+        for index in indices:
+            layer = self.model.layers[index]
+            key = layer.calls[depth] if len(layer.calls) > depth else None
+            if len(layer.path) > depth and key is None:
+                raise _NotKnownError(f"how the model {layer.path[depth]!r} is called is not known")
+            if key is not None and calls and calls[-1][0] == key:
+                calls[-1][1].append(index)
+            else:
+                calls.append((key, [index]))
+        return calls
+
+    def _layer(self, layer: Layer, inbound: Sequence[int]) -> dict[str, Any]:
+        if layer.kind in MERGING and len(inbound) < 2:
+            raise _NotKnownError(f"not all that {layer} merges is known")
+        config = {name: _plain(value) for name, value in layer.config.items() if name not in SHAPES}
+        return {
+            "class": layer.kind,
+            "config": {**config, "trainable": False} if layer.frozen else config,
+            "identity": self.objects[layer.identity],
+            "arguments": TRAINING[layer.training],
+        }
+
+    def _inner(self, key: int, held: Sequence[int], name: str, depth: int) -> dict[str, Any]:
+        inner = self.model.inner.get(key)
+        if inner is None or inner.training not in TRAINING:
+            raise _NotKnownError(f"the mode that the model {name!r} is called in is not known")
+        if inner.kind not in ("Sequential", "Functional"):
+            raise _NotKnownError(f"{self.model} holds a {inner.kind}, of which only its layers are known")
+        level = self.level(held, depth + 1)
+        if len(level["outputs"]) != 1:
+            raise _NotKnownError(f"the model {name!r} has several outputs")
+        return {
+            "class": inner.kind,
+            "model": level,
+            "identity": self.objects[inner.identity],
+            "arguments": TRAINING[inner.training],
+        }
 
 
 def importable(name: str, path: str) -> str:
@@ -182,7 +294,7 @@ def _problem(layer: Layer) -> str | None:
     """Why a layer cannot be rebuilt, or None."""
     if layer.custom or layer.opaque or not layer.qualified.startswith("keras.layers."):
         return importable(layer.kind, layer.place.resolve().path) if layer.custom else f"{layer} is no layer of Keras"
-    if layer.training in (Passing.DYNAMIC, Passing.FORWARDED):
+    if layer.training not in TRAINING:
         return f"the mode that {layer} is called in is not known"
     unknown = [name for name, value in layer.config.items() if not _is_known(value)]
     return f"the {unknown[0]} of {layer} is not known" if unknown else None

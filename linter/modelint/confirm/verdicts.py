@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from modelint.confirm.hypotheses import Claim, Hypothesis
@@ -28,7 +30,16 @@ def decide(hypothesis: Hypothesis, screening: Mapping[str, Any]) -> Confirmation
     if screening["not_a_number"]:
         return _inconclusive(measured, hypothesis, "the outputs hold values that are no numbers")
     found = _DECIDED[hypothesis.claim](measured, hypothesis)
-    if found.verdict is not Verdict.REFUTED or hypothesis.claim in (Claim.WRITES, Claim.FIXED_BATCH):
+    if found.absolute is None:
+        absolute, relative = measured.largest(hypothesis)
+        found = replace(found, absolute=absolute, relative=relative)
+    if screening["unseen"] and _rests_on_nothing(found, hypothesis):
+        first = screening["unseen"][0]
+        where = f"{os.path.basename(first['path'])}, line {first['line']}"
+        return _inconclusive(
+            measured, hypothesis, f"{where} did not run with the inputs that were drawn, and may show it"
+        )
+    if found.verdict is not Verdict.REFUTED or hypothesis.claim in (Claim.WRITES, Claim.DRIFTS, Claim.FIXED_BATCH):
         return found
     if screening["flat"]:
         return _inconclusive(
@@ -37,6 +48,13 @@ def decide(hypothesis: Hypothesis, screening: Mapping[str, Any]) -> Confirmation
     if not str(screening["dtype"]).startswith(("float", "bfloat")):
         return _inconclusive(measured, hypothesis, "the outputs are no real numbers, in which small changes can show")
     return found
+
+
+def _rests_on_nothing(found: Confirmation, hypothesis: Hypothesis) -> bool:
+    """Whether a verdict says that something did not happen, which holds only if what could make it happen ran."""
+    if hypothesis.claim is Claim.INFERENCE_MODE:
+        return found.verdict is Verdict.CONFIRMED
+    return found.verdict is Verdict.REFUTED
 
 
 class _Measured:
@@ -61,6 +79,15 @@ class _Measured:
         """Variables that a call changed, without the state of random generators."""
         changed = self.screening["written"].items()
         return {name: by for name, by in changed if not any(mark in name for mark in RANDOM_STATE)}
+
+    def largest(self, hypothesis: Hypothesis) -> tuple[float | None, float | None]:
+        """The largest difference of those that a claim speaks of, as it was measured, and over the output's size."""
+        if hypothesis.claim in (Claim.WRITES, Claim.DRIFTS):
+            return max(self.written().values(), default=0.0), None
+        found = [self.screening[name] for name in _spoken_of(hypothesis)]
+        found = [one for one in found if one and not one["error"]]
+        worst = max(found, key=lambda one: float(one["absolute"]), default=None)
+        return (worst["absolute"], _finite(worst["relative"])) if worst else (None, None)
 
     def mode(self) -> Mapping[str, Any] | None:
         """The difference to the other way of running it, beyond the tolerance."""
@@ -155,9 +182,49 @@ def _unseeded(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
     found = measured.screening["runs"]
     if found["absolute"]:
         return _confirmed(measured, hypothesis, found, "two runs that start from the same weights differ by {}")
-    if hypothesis.seeds:
+    if hypothesis.seeds and not hypothesis.seeds_placed:
         return _inconclusive(measured, hypothesis, "the seeds govern it if they are set before the model is built")
     return _refuted(measured, hypothesis, "two runs draw the same")
+
+
+def _same_draws(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
+    found = measured.screening["draws"]
+    if measured.screening["flat"]:
+        return _inconclusive(measured, hypothesis, "neither layer changes its input")
+    if found["error"]:
+        return _inconclusive(measured, hypothesis, str(found["error"]))
+    if found["absolute"]:
+        return _refuted(measured, hypothesis, "the two layers draw different numbers")
+    text = "given the same input, both layers give the same output, bit for bit: they draw the same numbers"
+    return _made(measured, hypothesis, Verdict.CONFIRMED, text, found)
+
+
+def _rounds(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
+    """Never refuted: that kernels agree in every bit here says nothing of other sizes, machines and versions."""
+    found = measured.screening["sizes"]
+    if found["error"]:
+        return _inconclusive(measured, hypothesis, str(found["error"]))
+    if not found["absolute"]:
+        return _inconclusive(measured, hypothesis, "here both sizes give the same bits, which nothing promises")
+    if found["relative"] > measured.tolerance:
+        text = f"they differ by {found['relative']:.2g} times their size, which is more than rounding"
+        return _inconclusive(measured, hypothesis, text)
+    one, two = hypothesis.sizes or (0, 0)
+    return _confirmed(
+        measured, hypothesis, found, f"the same rows in batches of {one} and {two} differ by {{}}, which is rounding"
+    )
+
+
+def _drifts(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
+    written = measured.written()
+    if written and hypothesis.partial:
+        text = "statistics move, but the model has others besides those of the base"
+        return _inconclusive(measured, hypothesis, text)
+    if not written:
+        return _refuted(measured, hypothesis, "one step of fit leaves all statistics as they were")
+    name = max(written, key=lambda one: written[one])
+    found = {"absolute": written[name], "relative": None, "layer": name, "error": None}
+    return _confirmed(measured, hypothesis, found, f"one step of fit changes {name} by {{}}")
 
 
 def _writes(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
@@ -216,18 +283,40 @@ def _inconclusive(measured: _Measured, hypothesis: Hypothesis, text: str) -> Con
 def _made(
     measured: _Measured, hypothesis: Hypothesis, verdict: Verdict, text: str, found: Mapping[str, Any]
 ) -> Confirmation:
-    relative = found.get("relative")
     return Confirmation(
         verdict=verdict,
         message=text,
         absolute=found.get("absolute"),
-        relative=relative if relative is not None and math.isfinite(relative) else None,
+        relative=_finite(found.get("relative")),
         layer=found.get("layer"),
         rows=int(measured.screening["rows"]),
         mode=hypothesis.entry,
         dtype=str(measured.screening["dtype"]),
     )
 
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None
+
+
+def _spoken_of(hypothesis: Hypothesis) -> tuple[str, ...]:
+    """The differences that a claim speaks of."""
+    if hypothesis.claim is Claim.INFERENCE_MODE and hypothesis.other is not None:
+        return ("mode",)
+    return _SPOKEN_OF[hypothesis.claim]
+
+
+_SPOKEN_OF: Mapping[Claim, tuple[str, ...]] = {
+    Claim.TRAIN_MODE: ("content", "repeat", "mode"),
+    Claim.INFERENCE_MODE: ("content", "repeat"),
+    Claim.MIXES: ("content", "size"),
+    Claim.CHANGES: ("redrawn",),
+    Claim.FIXED_BATCH: ("size",),
+    Claim.NOISY_STATISTICS: ("companions",),
+    Claim.UNSEEDED: ("runs",),
+    Claim.SAME_DRAWS: ("draws",),
+    Claim.ROUNDS: ("sizes",),
+}
 
 _DECIDED: Mapping[Claim, Callable[[_Measured, Hypothesis], Confirmation]] = {
     Claim.TRAIN_MODE: _train_mode,
@@ -238,4 +327,7 @@ _DECIDED: Mapping[Claim, Callable[[_Measured, Hypothesis], Confirmation]] = {
     Claim.FIXED_BATCH: _fixed_batch,
     Claim.NOISY_STATISTICS: _noisy_statistics,
     Claim.UNSEEDED: _unseeded,
+    Claim.SAME_DRAWS: _same_draws,
+    Claim.ROUNDS: _rounds,
+    Claim.DRIFTS: _drifts,
 }

@@ -8,6 +8,7 @@ from modelint.facts.declared import Declared, DeclaredLayer
 from modelint.facts.model import (
     UNKNOWN,
     Constant,
+    InnerModel,
     KerasVersion,
     Layer,
     LayerMade,
@@ -49,6 +50,7 @@ __all__ = [
     "FrozenDrift",
     "Governor",
     "HardWiredMode",
+    "InnerModel",
     "Interval",
     "KerasVersion",
     "Layer",

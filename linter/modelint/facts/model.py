@@ -147,13 +147,23 @@ class Port:
     dtype: str | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class InnerModel:
+    """One call of a model (or of a layer with layers in it) inside another, and how it is passed the mode."""
+
+    kind: str
+    training: Passing
+    identity: int  # equal for several calls of one model
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A network. ``layers`` are all layer calls, nested models flattened, in the order of execution.
 
     ``kind`` is "Sequential", "Functional", the user's class name, or e.g. "ResNet50" (keras.applications).
     ``opaque`` says that part of it could not be examined; ``origin`` is where it was made. ``assumed`` are those of
-    ``edges`` that only say in which order a forward pass of the program's own calls its layers.
+    ``edges`` that only say in which order a forward pass of the program's own calls its layers. ``inner`` are the calls
+    of models inside it by the numbers that ``Layer.calls`` has, empty where these are not told apart.
     """
 
     kind: str
@@ -167,6 +177,7 @@ class Model:
     inputs: tuple[Port, ...] = ()  # as far as known; the batch is the first axis
     outputs: tuple[Port, ...] = ()
     assumed: frozenset[tuple[int, int]] = frozenset()
+    inner: Mapping[int, InnerModel] = field(default_factory=dict)
 
     @cached_property
     def graph(self) -> networkx.MultiDiGraph[int]:

@@ -10,7 +10,7 @@ import libcst
 from modelint.documents import Site
 from modelint.facts import ForwardPass, HardWiredMode, KerasVersion, LostMode, Mode, Model, Passing
 from modelint.frameworks.call_facts import bypass_of, is_literal_mode
-from modelint.frameworks.events import Event, FitEvent, ModelEvent
+from modelint.frameworks.events import CallEvent, EvaluateEvent, Event, FitEvent, ModelEvent
 from modelint.frameworks.graph import Part
 from modelint.frameworks.intent import says_so
 from modelint.frameworks.keras_modes import CallNode, Entry, Style, Training, Unresolved, resolve
@@ -120,23 +120,34 @@ class ForwardFacts:
     # hard-wired modes
 
     def hard_wired(self) -> Iterator[HardWiredMode]:
-        """The mode-sensitive layers called with a constant ``training``, in the models and forward passes seen."""
-        seen: set[int] = set()
-        for value in self._owners():
-            tree = self.trees.of(value, self.latest())
+        """The mode-sensitive layers called with a constant ``training``, in the models and forward passes seen.
+
+        A model inside another runs as that one calls it, which may override the constant; so a layer is judged by the
+        outermost models that hold it, and by those that the program runs by themselves.
+        """
+        trees = [self.trees.of(value, self.latest()) for value in self._owners()]
+        run = {id(tree) for tree in self._run_by_themselves(trees)}
+        wired: dict[int, list[tuple[Tree, Tree, Part]]] = {}
+        for tree in trees:
             for leaf in tree.leaves():
-                part = leaf.part
-                if (
-                    part is None
-                    or leaf.layer is None
-                    or not leaf.layer.traits.mode_sensitive
-                    or not is_literal_mode(leaf)
-                ):
+                part, layer = leaf.part, leaf.layer
+                if part is None or part.arguments is None or layer is None:
                     continue
-                if part.identity in seen or part.arguments is None:
-                    continue
-                seen.add(part.identity)
-                yield self._hard_wired(tree, leaf, part)
+                if layer.traits.mode_sensitive and is_literal_mode(leaf):
+                    wired.setdefault(part.identity, []).append((tree, leaf, part))
+        for places in wired.values():
+            yield self._hard_wired([place for place in places if id(place[0]) in run] or places)
+
+    def _run_by_themselves(self, trees: list[Tree]) -> Iterator[Tree]:
+        """The trees of what no other holds, or what the program calls or evaluates."""
+        held = {_identity(node.value) for tree in trees for node in tree.all() if node is not tree}
+        called = {
+            _identity(value)
+            for event in self.events
+            if isinstance(event, (CallEvent, EvaluateEvent))
+            for value in alternatives(event.model)
+        }
+        yield from (tree for tree in trees if _identity(tree.value) not in held - called)
 
     def _owners(self) -> Iterator[Value]:
         for event in self.events:
@@ -154,33 +165,42 @@ class ForwardFacts:
         instance = self.interpreter.instances.get(cls.identity)
         return instance if module.is_root or (instance is not None and instance.made is not None) else None
 
-    def _hard_wired(self, tree: Tree, leaf: Tree, part: Part) -> HardWiredMode:
+    def _hard_wired(self, places: list[tuple[Tree, Tree, Part]]) -> HardWiredMode:
+        """The fact of one call that is written in the program, from all trees that it is part of."""
+        tree, leaf, part = places[0]
         assert leaf.layer is not None
-        in_predict: dict[KerasVersion, Mode] = {}
-        when_called: dict[KerasVersion, Mode] = {}
-        for version in self.trees.versions:
-            predicted = self.trees.modes(tree, Entry.PREDICT, Passing.ABSENT, version)
-            called = self.trees.modes(tree, Entry.CALL, Passing.ABSENT, version)
-            if leaf.key in predicted:
-                in_predict[version] = mode_of(predicted[leaf.key])
-            if leaf.key in called:
-                when_called[version] = mode_of(called[leaf.key])
-        owner = kind_of(chain_to(tree, leaf)[-2].value) if len(chain_to(tree, leaf)) > 1 else kind_of(tree.value)
+        chain = chain_to(tree, leaf)
+        owner = kind_of(chain[-2].value) if len(chain) > 1 else kind_of(tree.value)
         return HardWiredMode(
             place=part.site,
             layer=leaf.layer,
             training=part.passing,
             owner="a functional model" if owner == "Functional" else f"{owner}.call",
-            modes_in_predict=in_predict,
-            modes_when_called=when_called,
+            modes_in_predict=self._modes(places, Entry.PREDICT),
+            modes_when_called=self._modes(places, Entry.CALL),
             deliberate=says_so(part.site) or _named_deliberate(owner),
             because=((leaf.layer.place, f"{leaf.layer} is made here"),),
         )
+
+    def _modes(self, places: list[tuple[Tree, Tree, Part]], entry: Entry) -> dict[KerasVersion, Mode]:
+        """The mode of a leaf by version; unknown where the trees that it is part of disagree."""
+        modes: dict[KerasVersion, Mode] = {}
+        for version in self.trees.versions:
+            resolved = [(self.trees.modes(tree, entry, Passing.ABSENT, version), leaf) for tree, leaf, _ in places]
+            found = {mode_of(by_key[leaf.key]) for by_key, leaf in resolved if leaf.key in by_key}
+            if found:
+                modes[version] = found.pop() if len(found) == 1 else Mode.UNKNOWN
+        return modes
 
     def models(self) -> Iterator[Model]:
         """The models that the library built for the program, and the instances of the program's own model classes."""
         for value in self._owners():
             yield self.trees.model(value, self.latest())
+
+
+def _identity(value: Value) -> int:
+    """Equal for all instances of one class of the program."""
+    return id(value.cls) if isinstance(value, Instance) else id(value)
 
 
 def _named_deliberate(owner: str) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from modelint.documents import Site
-from modelint.facts import KerasVersion, Layer, Mode, Model, Passing, Port, Shape, Traits
+from modelint.facts import InnerModel, KerasVersion, Layer, Mode, Model, Passing, Port, Shape, Traits
 from modelint.frameworks.events import TrainableEvent
 from modelint.frameworks.graph import Part
 from modelint.frameworks.keras_modes import CallNode, Entry, Style, Training, Unresolved, resolve
@@ -210,6 +210,13 @@ class Trees:
             name=getattr(value, "name", None),
             identity=getattr(value, "identity", id(value)),
             inputs=tuple(Port(shape) for shape in inputs),
+            inner={
+                node.key: InnerModel(
+                    kind_of(node.value), node.part.passing, getattr(node.value, "identity", id(node.value))
+                )
+                for node in tree.all()
+                if node.children and node.part is not None
+            },
         )
 
     def _inputs(self, value: Value) -> tuple[Shape | None, ...]:

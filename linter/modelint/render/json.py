@@ -17,12 +17,13 @@ def render(results: Results, terminal: Terminal) -> str:
 
 
 def objects(results: Results) -> list[dict[str, object]]:
-    """One object per finding."""
+    """One object per finding; after them those of fixed ones whose fixes were verified, whose lines are gone."""
     marks = fingerprints(results)
-    return [_finding(finding, mark) for finding, mark in zip(results.findings, marks, strict=True)]
+    found = [_finding(finding, mark, fixed=False) for finding, mark in zip(results.findings, marks, strict=True)]
+    return found + [_finding(finding, None, fixed=True) for finding in results.fixed]
 
 
-def _finding(finding: Finding, fingerprint: str) -> dict[str, object]:
+def _finding(finding: Finding, fingerprint: str | None, *, fixed: bool) -> dict[str, object]:
     return {
         "rule": finding.rule,
         "severity": finding.severity.value,
@@ -35,13 +36,15 @@ def _finding(finding: Finding, fingerprint: str) -> dict[str, object]:
         "because": [_reason(reason) for reason in finding.because],
         "fix": _fix(finding.fix) if finding.fix else None,
         "confirmation": confirmation(finding.confirmation) if finding.confirmation else None,
+        "fixed": fixed,
         "fingerprint": fingerprint,
     }
 
 
 def confirmation(of: Confirmation) -> dict[str, object]:
     """What running the model said, with all that was measured."""
-    return {**asdict(of), "verdict": of.verdict.value}
+    after = confirmation(of.after) if of.after is not None else None
+    return {**asdict(of), "verdict": of.verdict.value, "after": after}
 
 
 def _range(span: Span | None) -> dict[str, int | None]:

@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from modelint.finding import Finding, Place, Severity, Verdict
+from modelint.finding import Confirmation, Finding, Place, Severity, Verdict
 from modelint.selection import INTERNAL, UNREADABLE, Entry
 
 Lines = Callable[[Place], Sequence[str]]
@@ -22,7 +22,8 @@ class Results:
     """What a run came to.
 
     ``entries`` say what the names of findings mean. ``directory`` is where the names of files begin, as seen from the
-    root of the repository: empty at the root, ``"services/leaves"`` two folders below it.
+    root of the repository: empty at the root, ``"services/leaves"`` two folders below it. ``fixed`` are findings that
+    are no more, with what was measured before and after.
     """
 
     findings: tuple[Finding, ...]
@@ -30,6 +31,7 @@ class Results:
     entries: tuple[Entry, ...] = ()
     directory: str = ""
     exit_code: int = 0
+    fixed: tuple[Finding, ...] = ()
 
     def hosted(self, place: Place) -> Place:
         """A place as a code host names it: by the file's path from the root of the repository."""
@@ -38,12 +40,20 @@ class Results:
 
 def verdict_of(finding: Finding) -> str:
     """What running the model said, in a line: ``confirmed: ...``; empty if it was not run."""
-    confirmation = finding.confirmation
-    if confirmation is None:
-        return ""
+    return said(finding.confirmation) if finding.confirmation is not None else ""
+
+
+def said(confirmation: Confirmation) -> str:
+    """A verdict with its reason, and what it was run on, in a line."""
     where = [confirmation.source, confirmation.framework, confirmation.device]
     run_on = ", ".join(one for one in where if one)
     return f"{confirmation.verdict.value}: {confirmation.message}" + (f" [{run_on}]" if run_on else "")
+
+
+def is_unmended(confirmation: Confirmation) -> bool:
+    """Whether a fix left what was confirmed before it."""
+    after = confirmation.after
+    return after is not None and confirmation.verdict is after.verdict is Verdict.CONFIRMED
 
 
 def effective_severity(finding: Finding) -> Severity:

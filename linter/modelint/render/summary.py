@@ -6,8 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from modelint.finding import Finding, Severity, Verdict
-from modelint.render.terminal import SEVERITY_STYLES, Style, Terminal
+from modelint.finding import Confirmation, Finding, Severity, Verdict
+from modelint.render.full import location
+from modelint.render.results import is_unmended, said
+from modelint.render.terminal import SEVERITY_STYLES, Style, Terminal, printable
 from modelint.selection import UNREADABLE
 
 
@@ -51,6 +53,38 @@ def fixed(findings: Sequence[Finding], terminal: Terminal) -> str:
     where = counted(len({finding.place.path for finding in findings}), "file")
     number = counted(len(findings), "finding")
     return f"{terminal.paint(f'{number} fixed', Style.HELP)} in {where}\n"
+
+
+def verified(findings: Sequence[Finding], terminal: Terminal) -> str:
+    """What was measured before and after each fix; nothing if nothing was."""
+    return "".join(f"{line}\n" for finding in findings for line in _verified(finding, terminal))
+
+
+def _verified(finding: Finding, terminal: Terminal) -> list[str]:
+    confirmation = finding.confirmation
+    if confirmation is None or confirmation.after is None:
+        return []
+    before, after = confirmation, confirmation.after
+    numbers = [_difference(one) for one in (before, after)]
+    measured = f": {numbers[0]} before, {numbers[1]} after" if all(numbers) else ""
+    if is_unmended(before):
+        outcome = terminal.paint("the fix did not remove what was measured", SEVERITY_STYLES[Severity.ERROR])
+    elif before.verdict is Verdict.CONFIRMED and after.verdict is Verdict.REFUTED:
+        outcome = terminal.paint("the fix removed what was measured", Style.HELP)
+    else:
+        outcome = "measuring does not settle what the fix did"
+    return [
+        f"{location(finding.place)}: {finding.rule}: {outcome}{measured}",
+        f"   = before: {printable(said(before))}",
+        f"   = after: {printable(said(after))}",
+    ]
+
+
+def _difference(confirmation: Confirmation) -> str:
+    """The difference that was measured, over the size of the output where that is known."""
+    if confirmation.relative is not None:
+        return f"{confirmation.relative:.2g} times the size of the output"
+    return f"{confirmation.absolute:.2g}" if confirmation.absolute is not None else ""
 
 
 def fixable(with_fix: int, with_unsafe: int) -> str:

@@ -15,16 +15,18 @@ import attrs
 from modelint.artifacts.model_file import ModelFile
 from modelint.artifacts.reading import read_model
 from modelint.artifacts.sniffing import format_of
-from modelint.confirm.confirming import Question, Questions
-from modelint.confirm.hypotheses import Hypothesis, hypothesis_of
-from modelint.confirm.subjects import NoSubject, Subject, Target, importable, of_file, of_model
+from modelint.confirm.confirming import Concern, Question, Questions
+from modelint.confirm.hypotheses import Claim, Hypothesis, fitted, hypothesis_of
+from modelint.confirm.subjects import NoSubject, Subject, Target, importable, of_file, of_model, of_pair
 from modelint.documents import Unreadable
 from modelint.engine import Witness
 from modelint.facts import (
     BatchReduction,
+    Comparison,
     ForwardPass,
+    FrozenDrift,
     HardWiredMode,
-    KerasVersion,
+    Layer,
     Model,
     ModelCall,
     Program,
@@ -34,11 +36,11 @@ from modelint.facts import (
     StaticBatch,
     TrainingRun,
 )
-from modelint.finding import Finding
+from modelint.finding import Finding, Located, Place
 from modelint.workspace.model_files import OpenedModel
 from modelint.workspace.names import name_of, project_directories
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 """Part of every key; raise it when the worker measures something else."""
 
 _TABLE = "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL)"
@@ -66,8 +68,13 @@ class Asking:
         def note(finding: Finding, fact: object, program: Program) -> None:
             hypothesis = hypothesis_of(finding.rule, fact, program)
             if hypothesis is not None:
-                subject = self._of_script(finding, fact, program, hypothesis)
-                self.questions.ask(finding, Question(hypothesis, subject))
+                if hypothesis.claim is Claim.SAME_DRAWS:
+                    subject = _pair(finding, program, hypothesis)
+                else:
+                    subject = self.of_script(finding.place, fact, program, hypothesis)
+                self.questions.ask(
+                    finding, Question(hypothesis, subject, _concern(finding, fact, program), watched(fact))
+                )
 
         return note
 
@@ -83,28 +90,27 @@ class Asking:
 
         return note
 
-    def _of_script(
-        self, finding: Finding, fact: object, program: Program, hypothesis: Hypothesis
-    ) -> Subject | NoSubject:
-        generation = "2" if set(hypothesis.versions) == {KerasVersion.KERAS_2} else "3"
+    def of_script(self, place: Place, fact: object, program: Program, hypothesis: Hypothesis) -> Subject | NoSubject:
+        """The model that a finding at a place is about."""
+        generation = hypothesis.generation
         if isinstance(fact, ModelCall) and fact.set_globally:
             return NoSubject("the mode is set for the whole program, which is not repeated")
         owner = fact.owner if isinstance(fact, _OWNED) else None
         if owner is not None:
-            return self._imported(owner, finding.place.path, generation, program)
-        model = _model_of(finding, fact, program)
+            return self.imported(owner, place.path, generation, program)
+        model = _model_of(place, fact, program)
         if model is None:
             return NoSubject("the model that it is part of is not known")
         found = of_model(model, generation)
         if isinstance(found, Subject):
             return found
         defined = (one.place.resolve().path for one in program.all(ForwardPass) if one.owner == model.kind)
-        allowed = self._imported(model.kind, next(defined, model.origin.resolve().path), generation, program)
+        allowed = self.imported(model.kind, next(defined, model.origin.resolve().path), generation, program)
         if model.kind not in ("Sequential", "Functional"):
             return allowed
         return allowed if isinstance(allowed, Subject) else found
 
-    def _imported(self, name: str, path: str, generation: str, program: Program) -> Subject | NoSubject:
+    def imported(self, name: str, path: str, generation: str, program: Program) -> Subject | NoSubject:
         """A class, or what a function of its file makes, if that may be imported."""
         absolute = os.path.abspath(path)
         for target in self.targets:
@@ -120,20 +126,60 @@ class Asking:
 _OWNED = BatchReduction, ForwardPass, RandomSource, StateWrite, StaticBatch
 
 
-def _model_of(finding: Finding, fact: object, program: Program) -> Model | None:
+def _model_of(place: Place, fact: object, program: Program) -> Model | None:
     """The model that a fact is about: its own, or the largest that holds its layer, or a layer made at its place."""
     if isinstance(fact, Model):
         return fact
     if isinstance(fact, (ModelCall, StateWrite, StaticBatch, TrainingRun)) and fact.model is not None:
         return fact.model
+    if isinstance(fact, FrozenDrift):
+        return fitted(fact, program)
+    if isinstance(fact, Comparison):
+        made = {place.resolve() for place, _ in fact.because}
+        return next((call.model for call in program.all(ModelCall) if call.place.resolve() in made), None)
     if isinstance(fact, HardWiredMode):
         identity = fact.layer.identity
         return _largest(program, lambda model: any(one.identity == identity for one in model.layers))
-    if isinstance(fact, Seeding):
+    if isinstance(fact, Seeding) and fact.ineffective_for:
         made = {source.place.resolve() for source in fact.ineffective_for}
         return _largest(program, lambda model: any(one.place.resolve() in made for one in model.layers))
-    place = finding.place
     return _largest(program, lambda model: any(one.place.resolve() == place for one in model.layers))
+
+
+def watched(fact: object) -> tuple[Place, ...]:
+    """The code of forward passes that a fact speaks of: the operation, or the calls of the layers."""
+    match fact:
+        case BatchReduction() | RandomSource() | StateWrite() | HardWiredMode():
+            return (fact.place.resolve(),)
+        case ModelCall():
+            layers: Sequence[Layer] = fact.affected
+        case ForwardPass():
+            layers = [one.layer for one in fact.lost] or fact.mode_sensitive
+        case _:
+            return ()
+    return tuple(dict.fromkeys(layer.called_at.resolve() for layer in layers))
+
+
+def _pair(finding: Finding, program: Program, hypothesis: Hypothesis) -> Subject | NoSubject:
+    """The layer that a finding stands at, and the one that it gives as its reason."""
+    made = {layer.place.resolve(): layer for model in program.all(Model) for layer in model.layers}
+    second, first = (made.get(place) for place in (finding.place, *(one.place for one in finding.because[:1])))
+    if first is None or second is None:
+        return NoSubject("the layers are not known")
+    return of_pair(first, second, hypothesis.generation)
+
+
+def _concern(finding: Finding, fact: object, program: Program) -> Concern:
+    """By what the fact of a finding is found again."""
+    place: Located | None = getattr(fact, "place", None)
+    drawn = fact.ineffective_for if isinstance(fact, Seeding) else ()
+    return Concern(
+        type(fact),
+        place.resolve() if place is not None else None,
+        drawn[0].place.resolve() if drawn else finding.place,
+        fact.owner if isinstance(fact, _OWNED) else None,
+        program.path,
+    )
 
 
 def _largest(program: Program, holds: Callable[[Model], bool]) -> Model | None:

@@ -42,7 +42,8 @@ class Outcome:
     """What fixing came to.
 
     ``report`` is of the files as they are now. ``fixed`` are the findings whose fixes were applied, ``refused`` those
-    whose fixes could not be; ``settled`` says that no fix is left that would apply.
+    whose fixes could not be; ``settled`` says that no fix is left that would apply. ``found_in`` are the runs that
+    those of ``fixed`` were found in, where they are to be confirmed.
     """
 
     run: Run
@@ -51,6 +52,7 @@ class Outcome:
     fixed: tuple[Finding, ...] = ()
     refused: tuple[Finding, ...] = ()
     settled: bool = True
+    found_in: tuple[Run, ...] = ()
 
     def fixable(self, report: Report) -> tuple[int, int]:
         """How many findings of a report ``--fix`` would fix as things are, and how many more ``--unsafe-fixes``."""
@@ -78,6 +80,7 @@ class Fixing:
     _now: dict[str, bytes] = attrs.field(init=False, factory=dict)
     _traces: dict[str, Sequence[Trace]] = attrs.field(init=False, factory=dict)
     _fixed: list[Finding] = attrs.field(init=False, factory=list)
+    _found_in: list[Run] = attrs.field(init=False, factory=list)
     _refused: dict[tuple[object, ...], Finding] = attrs.field(init=False, factory=dict)
 
     def outcome(self, progress: Progress = lambda done, total: None) -> Outcome:
@@ -104,6 +107,7 @@ class Fixing:
             tuple(self._fixed),
             tuple(self._refused.values()),
             settled,
+            tuple(self._found_in),
         )
 
     def _pass(self, run: Run, report: Report, *, dry: bool = False) -> frozenset[str]:
@@ -123,6 +127,7 @@ class Fixing:
                 self._now[path] = after
                 self._traces[path] = fixed.traces
                 self._fixed += fixed.applied
+                self._found_in += [run] * len(fixed.applied) if self.asking is not None else []
         return frozenset(changed)
 
     def _by_file(self, run: Run, report: Report) -> Mapping[str, Sequence[Finding]]:

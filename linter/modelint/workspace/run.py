@@ -160,10 +160,10 @@ class Run:
         """
         request = attrs.evolve(self.request, overlay={**self.request.overlay, **changed})
         run = Run(request, self.catalogue, self.make_analysis, self.read_model, asking)
-        run.sources = self.sources
-        for name, data in changed.items():
-            run.sources.put(name, data)
-        if asking is None:
+        if asking is None:  # what is asked later is asked of the texts as they were in each run
+            run.sources = self.sources
+            for name, data in changed.items():
+                run.sources.put(name, data)
             roots = self._roots.items()
             run._roots = {name: root for name, root in roots if name not in changed and not root.depends_on(changed)}
             run._model_findings = self._model_findings

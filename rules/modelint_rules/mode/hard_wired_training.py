@@ -15,7 +15,8 @@ Leave the mode to the caller: drop the argument, or hand on `call`'s own `traini
 ## When it is not a bug
 
 Monte-Carlo dropout and generators in the manner of pix2pix are meant to be random: say so in a comment at the layer, or
-with `# modelint: ignore[hard-wired-training] reason`. A constant `training=False` on a frozen base is not reported.
+with `# modelint: ignore[hard-wired-training] reason`. A constant `training=False` on a frozen base is not reported, nor
+is a layer of a model that the model around it always calls in inference mode, which overrides the constant.
 
 ## References
 
@@ -35,6 +36,8 @@ def check(connection: HardWiredMode, program: Program) -> Iterator[Finding]:
     """A layer connected with ``training=True``, unless that is meant."""
     if connection.training is not Passing.TRUE or connection.deliberate or not connection.layer.traits.mode_sensitive:
         return
+    if _is_overridden(connection):
+        return
     yield rule.at(
         connection.place,
         f"this {connection.layer.kind} is hard-wired to train mode: {_consequence(connection)}; "
@@ -48,9 +51,20 @@ def _consequence(connection: HardWiredMode) -> str:
     modes = connection.modes_in_predict
     always = [version for version, mode in modes.items() if mode is Mode.TRAIN]
     overridden = [version for version, mode in modes.items() if mode is Mode.INFERENCE]
-    off = "off in predict() and on in model(x)"
-    if not overridden:
+    called = {connection.modes_when_called.get(version) for version in overridden}
+    off = {Mode.TRAIN: "off in predict() and on in model(x)", Mode.INFERENCE: "off in every prediction"}.get(
+        called.pop() or Mode.UNKNOWN if len(called) == 1 else Mode.UNKNOWN, "off in predict()"
+    )
+    if len(always) == len(modes):
         return "it stays on in every prediction"
-    if not always:
+    if len(overridden) == len(modes):
         return f"it is {off}"
-    return f"on in every prediction in {version_ranges(always)}, {off} in {version_ranges(overridden)}"
+    parts = [f"on in every prediction in {version_ranges(always)}"] if always else []
+    parts += [f"{off} in {version_ranges(overridden)}"] if overridden else []
+    return ", ".join(parts) or "it is on or off by the model that it is part of"
+
+
+def _is_overridden(connection: HardWiredMode) -> bool:
+    """Whether what holds the model calls it in inference mode, in all versions, so that the constant does nothing."""
+    modes = [*connection.modes_in_predict.values(), *connection.modes_when_called.values()]
+    return bool(modes) and all(mode is Mode.INFERENCE for mode in modes)

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, TextIO
 
 from .errors import sentence
@@ -41,8 +42,12 @@ def main() -> None:
 def _screen(subjects: Any, request: Mapping[str, Any]) -> Answer:
     from .probes import screen
 
-    opened = subjects.open(request["subject"], request["device"])
-    found = screen(opened.runner, request["entry"], request.get("other"), request.get("rows", 8))
+    watched = request.get("watched", ())
+    opened = subjects.open(request["subject"], request["device"], observed=bool(watched))
+    with opened.observer or nullcontext():
+        found = screen(opened.runner, request["entry"], request.get("other"), request.get("rows", 8))
+    if opened.observer is not None:
+        found.unseen = [place for place in watched if not opened.observer.has_run(place)]
     return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
 
 
@@ -62,6 +67,31 @@ def _runs(subjects: Any, request: Mapping[str, Any]) -> Answer:
     return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
 
 
+def _draws(subjects: Any, request: Mapping[str, Any]) -> Answer:
+    from .training_probes import same_draws
+
+    opened = subjects.open(request["subject"], request["device"])
+    found = same_draws(opened.runner)
+    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
+
+
+def _step(subjects: Any, request: Mapping[str, Any]) -> Answer:
+    from .training_probes import one_step
+
+    opened = subjects.open(request["subject"], request["device"])
+    subjects.forget()
+    found = one_step(opened.runner)
+    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
+
+
+def _sizes(subjects: Any, request: Mapping[str, Any]) -> Answer:
+    from .sweeping import two_sizes
+
+    opened = subjects.open(request["subject"], request["device"])
+    found = two_sizes(opened.runner, request["sizes"])
+    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
+
+
 def _sweep(subjects: Any, request: Mapping[str, Any]) -> Answer:
     from .sweeping import sweep
 
@@ -72,8 +102,11 @@ def _sweep(subjects: Any, request: Mapping[str, Any]) -> Answer:
 
 ACTIONS: Mapping[str, Callable[[Any, Mapping[str, Any]], Answer]] = {
     "companions": _companions,
+    "draws": _draws,
     "runs": _runs,
     "screen": _screen,
+    "sizes": _sizes,
+    "step": _step,
     "sweep": _sweep,
 }
 

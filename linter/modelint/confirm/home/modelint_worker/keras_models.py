@@ -51,18 +51,38 @@ def rebuild(description: Mapping[str, Any], seed: int | None = 0) -> Any:
     if seed is not None:
         keras.utils.set_random_seed(seed)
     given = [keras.Input(batch_shape=tuple(one["shape"]), dtype=one["dtype"]) for one in description["inputs"]]
-    values: list[Any] = []
-    made: dict[int, Any] = {}
-    names: Counter[str] = Counter()
-    for layer in description["layers"]:
-        if layer["identity"] not in made:
-            kind = getattr(keras.layers, layer["class"])
-            made[layer["identity"]] = kind(**_named(layer["class"], layer["config"], names))
-        sources = [values[index] if index >= 0 else given[-index - 1] for index in layer["inbound"]]
-        arguments = {} if layer["training"] is None else {"training": layer["training"]}
-        values.append(made[layer["identity"]](sources[0] if len(sources) == 1 else sources, **arguments))
-    outputs = [values[index] for index in description["outputs"]]
+    outputs = _Rebuilt(keras).outputs(description, given)
     return keras.Model(given if len(given) > 1 else given[0], outputs if len(outputs) > 1 else outputs[0])
+
+
+class _Rebuilt:
+    """Layers and models by what the description calls them, made when they are first called."""
+
+    def __init__(self, keras: Any) -> None:
+        self.keras = keras
+        self.made: dict[int, Any] = {}
+        self.names: Counter[str] = Counter()
+
+    def outputs(self, level: Mapping[str, Any], given: Sequence[Any]) -> list[Any]:
+        """What the calls of one model give for its inputs."""
+        values: list[Any] = []
+        for call in level["layers"]:
+            sources = [values[index] if index >= 0 else given[-index - 1] for index in call["inbound"]]
+            if call["identity"] not in self.made:
+                self.made[call["identity"]] = self._made(call, sources[0])
+            layer = self.made[call["identity"]]
+            values.append(layer(sources[0] if len(sources) == 1 else sources, **call["arguments"]))
+        return [values[index] for index in level["outputs"]]
+
+    def _made(self, call: Mapping[str, Any], source: Any) -> Any:
+        if "model" not in call:
+            return getattr(self.keras.layers, call["class"])(**_named(call["class"], call["config"], self.names))
+        given = self.keras.Input(batch_shape=tuple(source.shape), dtype=getattr(source.dtype, "name", source.dtype))
+        held = call["model"]
+        outputs = self.outputs(held, [given])
+        if call["class"] == "Sequential":
+            return self.keras.Sequential([self.made[one["identity"]] for one in held["layers"]])
+        return self.keras.Model(given, outputs[0])
 
 
 def _named(kind: str, config: Mapping[str, Any], names: Counter[str]) -> dict[str, Any]:
@@ -107,14 +127,14 @@ class KerasRunner:
         given = inputs[0] if len(inputs) == 1 else list(inputs)
         match entry:
             case "predict":
-                return _arrays(self.model.predict(given, batch_size=len(inputs[0]), verbose=0))
+                return flat_arrays(self.model.predict(given, batch_size=len(inputs[0]), verbose=0))
             case "call":
-                return _arrays(self.model(given))
+                return flat_arrays(self.model(given))
             case "fit":  # Keras 3 hands the mode on only to a call that names it; Keras 2 always
                 takes = self.generation == "2" or getattr(self.model, "_call_has_training_arg", True)
-                return _arrays(self.model(given, training=True) if takes else self.model(given))
+                return flat_arrays(self.model(given, training=True) if takes else self.model(given))
             case "true" | "false":
-                return _arrays(self.model(given, training=entry == "true"))
+                return flat_arrays(self.model(given, training=entry == "true"))
         raise ValueError(f"a Keras model has no entry {entry!r}")
 
     def layers(self, inputs: Sequence[Array], entry: str) -> list[tuple[str, Array]]:
@@ -186,11 +206,11 @@ class KerasRunner:
                 variable.assign(generator.normal(0.0, 0.5, value.shape).astype(value.dtype))
 
     def _ids(self) -> int | None:
-        sizes = [layer.input_dim for layer in self.model.layers if type(layer).__name__ == "Embedding"]
+        sizes = [layer.input_dim for layer in self.model._flatten_layers() if type(layer).__name__ == "Embedding"]
         return min(sizes, default=None)
 
     def _takes_pixels(self) -> bool:
-        names = {type(layer).__name__ for layer in self.model.layers}
+        names = {type(layer).__name__ for layer in self.model._flatten_layers()}
         return bool(names & IMAGE_LAYERS) or any(name.startswith("Random") for name in names)
 
 
@@ -238,7 +258,7 @@ def _watching(call: Any, name: str, taken: list[tuple[str, Array]]) -> Any:
     return watched
 
 
-def _arrays(value: Any) -> list[Array]:
+def flat_arrays(value: Any) -> list[Array]:
     """The outputs of a model, whatever they are nested in, in order."""
     return [_array(one) for one in _flat(value)]
 

@@ -84,7 +84,8 @@ class Screening:
     is no chance. ``reseeded``: the same again from the same state and seed. ``size``: the last row alone. ``precise``:
     the same in float64, where it is near the tolerance. ``mode``: against the other way of running it. ``written``:
     variables that one call changed, with how much. ``flat``: every row got the same output, or no output has rows.
-    ``companions`` and ``runs`` are those of ``training_probes``.
+    ``companions``, ``runs`` and ``draws`` are those of ``training_probes``, ``sizes`` that of ``sweeping``.
+    ``unseen`` are the places that were to be watched and of which nothing ran.
     """
 
     entry: str
@@ -104,6 +105,9 @@ class Screening:
     not_a_number: bool = False
     companions: Difference | None = None
     runs: Difference | None = None
+    draws: Difference | None = None
+    sizes: Difference | None = None
+    unseen: list[Mapping[str, Any]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """As the answer has it."""
@@ -141,7 +145,7 @@ class _Screen:
             after = runner.state()
             dtype = str(first[0].dtype) if first else "float32"
             found = Screening(self.entry, self.rows, dtype, TOLERANCES.get(dtype, 1e-3))
-            found.written = _written(start, after)
+            found.written = written(start, after)
             found.not_a_number = has_no_number(first)
             found.flat = all(bool((one == one[:1]).all()) for one in first if self._has_rows(one))
             # what is carried from call to call shows only after another input
@@ -264,7 +268,7 @@ def has_no_number(outputs: Sequence[Array]) -> bool:
     return any(one.dtype.kind == "f" and not numpy.isfinite(one).all() for one in outputs)
 
 
-def _written(before: Mapping[str, Array], after: Mapping[str, Array]) -> dict[str, float]:
+def written(before: Mapping[str, Array], after: Mapping[str, Array]) -> dict[str, float]:
     """The variables that changed, with the largest change of each."""
     changed = {name: difference([value], [after[name]]) for name, value in before.items() if name in after}
     return {name: one.absolute for name, one in changed.items() if one.any}

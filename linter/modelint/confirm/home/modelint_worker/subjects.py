@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
+import contextlib
 import json
 import os
 import sys
@@ -12,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .importing import module_of
 from .inputs import InputSpec
+from .observing import Observer
 from .probes import Runner
 
 MOST_OPEN = 2
@@ -25,6 +26,7 @@ class Opened:
     runner: Runner
     framework: str
     device: str
+    observer: Observer | None = None  # of what is imported
 
 
 class Subjects:
@@ -33,22 +35,28 @@ class Subjects:
     def __init__(self) -> None:
         self._opened: dict[str, Opened] = {}
 
-    def open(self, subject: Mapping[str, Any], device: str) -> Opened:
+    def open(self, subject: Mapping[str, Any], device: str, *, observed: bool = False) -> Opened:
         """The model of a description, on a device (``cpu``, ``gpu``, or ``auto``: the GPU if there is one).
+
+        ``observed``: what is imported for it is watched, which takes longer.
 
         Raises:
             ImportError: its framework is not installed.
             ValueError: it cannot be loaded, rebuilt, or run.
         """
-        key = json.dumps([subject, device], sort_keys=True)
+        key = json.dumps([subject, device, observed], sort_keys=True)
         if key not in self._opened:
             while len(self._opened) >= MOST_OPEN:
                 del self._opened[next(iter(self._opened))]
-            self._opened[key] = _open(subject, device)
+            self._opened[key] = _open(subject, device, observed=observed)
         return self._opened[key]
 
+    def forget(self) -> None:
+        """Open all anew when they are next asked for."""
+        self._opened.clear()
 
-def _open(subject: Mapping[str, Any], device: str) -> Opened:
+
+def _open(subject: Mapping[str, Any], device: str, *, observed: bool) -> Opened:
     match subject["kind"]:
         case "keras_file" | "rebuilt":
             return _keras(subject, device)
@@ -71,7 +79,7 @@ def _open(subject: Mapping[str, Any], device: str) -> Opened:
                 return Opened(torch_export(subject["path"], placed), _versions("torch"), placed)
             return Opened(torch_script(subject["path"], subject["shapes"], placed), _versions("torch"), placed)
         case "imported":
-            return _imported(subject, device)
+            return _imported(subject, device, observed=observed)
     raise ValueError(f"the worker knows no {subject['kind']!r}")
 
 
@@ -84,19 +92,28 @@ def _keras(subject: Mapping[str, Any], device: str) -> Opened:
     return Opened(KerasRunner(model, generation), _versions("tf_keras" if generation == "2" else "keras"), placed)
 
 
-def _imported(subject: Mapping[str, Any], device: str) -> Opened:
+def _imported(subject: Mapping[str, Any], device: str, *, observed: bool) -> Opened:
     """What a function or class of the user's own module makes, called with constants."""
     if subject.get("generation") == "2" and "tensorflow" not in sys.modules:
         os.environ["TF_USE_LEGACY_KERAS"] = "1"  # what ``tensorflow.keras`` is
-    made: Any = getattr(_module(subject["path"], subject["root"]), subject["name"])
-    if isinstance(made, (type, types.FunctionType)):
-        made = made(*subject["arguments"], **subject["keywords"])
     specs = [InputSpec(tuple(shape), dtype) for shape, dtype in subject["inputs"]]
+    made: Any = getattr(module_of(subject["path"], subject["root"], subject.get("sources", {})), subject["name"])
+    called = isinstance(made, (type, types.FunctionType))
+    observer = Observer(subject["root"], from_the_start=called) if observed else None
+    with observer or contextlib.nullcontext():
+        if called:
+            made = made(*subject["arguments"], **subject["keywords"])
+        runner, framework, placed = _runner(made, specs, device)
+    return Opened(runner, _versions(framework), placed, observer)
+
+
+def _runner(made: Any, specs: Sequence[InputSpec], device: str) -> tuple[Runner, str, str]:
+    """What runs a model that was imported, of which framework it is, and where it runs."""
     if type(made).__module__.partition(".")[0] == "torch" or hasattr(made, "register_forward_hook"):
         from .other_models import TorchRunner
 
         placed = _torch_device(device)
-        return Opened(TorchRunner(made, specs, switchable=True, device=placed), _versions("torch"), placed)
+        return TorchRunner(made, specs, switchable=True, device=placed), "torch", placed
     from .keras_models import ImportedRunner
 
     placed = _tensorflow_device(device)
@@ -104,17 +121,7 @@ def _imported(subject: Mapping[str, Any], device: str) -> Opened:
         (one.__module__ for one in type(made).__mro__ if one.__module__.startswith(("tf_keras", "keras"))), ""
     )
     generation = "2" if family.startswith("tf_keras") else "3"
-    return Opened(
-        ImportedRunner(made, generation, specs), _versions("tf_keras" if generation == "2" else "keras"), placed
-    )
-
-
-def _module(path: str, root: str) -> Any:
-    """A module of the user, imported by its name from its root."""
-    sys.path.insert(0, root)
-    inside = os.path.relpath(path, root)
-    dotted = inside.removesuffix(".py").removesuffix("/__init__").replace(os.sep, ".")
-    return importlib.import_module(dotted)
+    return ImportedRunner(made, generation, specs), "tf_keras" if generation == "2" else "keras", placed
 
 
 def _tensorflow_device(device: str) -> str:

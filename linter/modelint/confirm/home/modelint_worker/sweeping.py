@@ -10,7 +10,8 @@ from typing import Any
 
 from .errors import sentence
 from .inputs import draw
-from .probes import Runner, difference
+from .keras_models import KerasRunner, flat_arrays
+from .probes import TOLERANCES, Runner, Screening, difference, has_no_number
 
 
 def sweep(runner: Runner, entry: str, sizes: Sequence[int], seconds: float) -> list[dict[str, Any]]:
@@ -33,6 +34,24 @@ def sweep(runner: Runner, entry: str, sizes: Sequence[int], seconds: float) -> l
             found.append({"size": size, "error": sentence(error)})
     runner.restore(start)
     return found
+
+
+def two_sizes(runner: KerasRunner, sizes: Sequence[int]) -> Screening:
+    """The same rows predicted in batches of two sizes."""
+    inputs = [draw(spec, max(sizes), 10 * index) for index, spec in enumerate(runner.specs())]
+    given = inputs[0] if len(inputs) == 1 else inputs
+    start = runner.state()
+    found = []
+    for size in sizes:
+        runner.restore(start)
+        runner.seed(0)
+        found.append(flat_arrays(runner.model.predict(given, batch_size=size, verbose=0)))
+    runner.restore(start)
+    dtype = str(found[0][0].dtype)
+    screening = Screening("predict", max(sizes), dtype, TOLERANCES.get(dtype, 1e-3), calls=len(sizes))
+    screening.not_a_number = any(map(has_no_number, found))
+    screening.sizes = difference(*found)
+    return screening
 
 
 def _measured(

@@ -10,7 +10,7 @@ import numpy
 
 from .inputs import Array, draw
 from .keras_models import KerasRunner, library, rebuild
-from .probes import TOLERANCES, Difference, Runner, Screening, difference, has_no_number
+from .probes import TOLERANCES, Difference, Runner, Screening, difference, has_no_number, written
 
 DRAWS = 8
 """Batches that a sample is put into."""
@@ -90,6 +90,48 @@ def two_runs(description: Mapping[str, Any], seeds: Sequence[tuple[str, int]], *
     screening.not_a_number = any(map(has_no_number, outputs))
     screening.runs = difference(*outputs)
     return screening
+
+
+def same_draws(runner: KerasRunner) -> Screening:
+    """Two layers side by side, in train mode on one input, in one graph, as fit runs them: Keras 2 draws otherwise."""
+    import tensorflow
+
+    [spec] = runner.specs()
+    given = draw(spec, 8, 0)
+    together = tensorflow.function(lambda rows: runner.model(rows, training=True))
+    one, two = (numpy.asarray(output) for output in together(tensorflow.constant(given)))
+    screening = Screening("true", len(given), str(one.dtype), TOLERANCES.get(str(one.dtype), 1e-3), calls=1)
+    screening.draws = difference([one], [two])
+    screening.flat = bool((one == given).all())
+    return screening
+
+
+def one_step(runner: KerasRunner) -> Screening:
+    """One step of fit, with a learning rate of zero: what it changes of the statistics that are gathered.
+
+    The model is compiled for it, and not to be used for anything else after.
+    """
+    model, keras = runner.model, runner.keras
+    inputs = [draw(spec, spec.batch or 8, 10 * index) for index, spec in enumerate(runner.specs())]
+    given = inputs[0] if len(inputs) == 1 else inputs
+    targets = [numpy.zeros_like(one) for one in runner.run(inputs, "false")]
+    dtype = str(targets[0].dtype)
+    screening = Screening("fit", len(inputs[0]), dtype, TOLERANCES.get(dtype, 1e-3), calls=1)
+    before = _statistics(model)
+    model.compile(optimizer=keras.optimizers.SGD(0.0), loss="mse")
+    model.fit(given, targets if len(targets) > 1 else targets[0], batch_size=len(inputs[0]), epochs=1, verbose=0)
+    screening.written = written(before, _statistics(model))
+    return screening
+
+
+def _statistics(model: Any) -> dict[str, Array]:
+    """The moving statistics of all layers, by name."""
+    return {
+        f"{layer.name}/{name}": numpy.array(getattr(layer, name))
+        for layer in model._flatten_layers()
+        for name in ("moving_mean", "moving_variance")
+        if getattr(layer, name, None) is not None
+    }
 
 
 def _set(keras: Any, seeds: Sequence[tuple[str, int]]) -> None:

@@ -1,0 +1,86 @@
+"""What of a user's code has run: the expressions of its files, by their places."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from types import CodeType, FrameType
+from typing import Any
+
+Span = tuple[int, int, int, int]
+"""First line (from 1), first column (from 0, in bytes), last line, end column."""
+
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+BUILDING = frozenset({"__init__", "build"})
+"""Methods that run when a layer is made."""
+
+
+class Observer:
+    """Watches the code below a directory while it is a context. Code that AutoGraph has rewritten is not seen.
+
+    ``from_the_start``: what makes the model is watched as well as what runs it, and not only the import of its module.
+    """
+
+    def __init__(self, root: str, *, from_the_start: bool) -> None:
+        self.below = os.path.join(root, "")
+        self.from_the_start = from_the_start
+        self.seen: dict[str, set[Span]] = {}
+        self._spans: dict[CodeType, list[Any]] = {}
+        self._before: Any = None
+
+    def __enter__(self) -> Observer:
+        self._before = sys.gettrace()
+        sys.settrace(self._entered)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self._before)
+
+    def has_run(self, place: Mapping[str, Any]) -> bool:
+        """Whether something of an expression has run, or may have, unwatched; columns count characters, from 1."""
+        first, last = (place["line"], place["column"]), (place["end_line"], place["end_column"])
+        lines = linecache.getlines(place["path"])
+        around = list(_around(lines, place["line"]))
+        in_method = len(around) > 1 and isinstance(around[-2], ast.ClassDef) and around[-1].name not in BUILDING
+        if not any(isinstance(one, FUNCTIONS) for one in around) or not (self.from_the_start or in_method):
+            return True
+        start, end = (
+            (line, len(lines[line - 1][: column - 1].encode())) if line <= len(lines) else (line, column - 1)
+            for line, column in (first, last)
+        )
+        return any(start <= one[:2] and one[2:] <= end for one in self.seen.get(place["path"], ()))
+
+    def _entered(self, frame: FrameType, event: str, argument: Any) -> Any:
+        name = frame.f_code.co_filename
+        if not name.startswith(self.below) or "site-packages" in name:
+            return None
+        frame.f_trace_opcodes = True
+        return self._ran
+
+    def _ran(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if event == "opcode":
+            code = frame.f_code
+            if code not in self._spans:
+                self._spans[code] = [(one[0], one[2], one[1], one[3]) for one in code.co_positions()]
+            span = self._spans[code][frame.f_lasti // 2]
+            if None not in span:
+                self.seen.setdefault(code.co_filename, set()).add(span)
+        return self._ran
+
+
+def _around(lines: Sequence[str], line: int) -> Iterator[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The classes and functions that a line is in, outermost first."""
+    try:
+        inside: Sequence[ast.stmt] = ast.parse("".join(lines)).body
+    except (SyntaxError, ValueError):
+        return
+    while inside:
+        held = [one for one in inside if one.lineno <= line <= (one.end_lineno or one.lineno)]
+        for one in held:
+            if isinstance(one, (ast.ClassDef, *FUNCTIONS)):
+                yield one
+        inside = [each for one in held for each in ast.iter_child_nodes(one) if isinstance(each, ast.stmt)]
