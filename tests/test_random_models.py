@@ -44,7 +44,7 @@ CALLS = (
     ("model.predict(x, verbose=0)", "predict"),  # which takes as long as all others together
 )
 PARAMETERS = ("x", "x, training=None", "x, training=None", "x, training=False", "x, training=True")
-KINDS = ("sequential", "functional", "nested", "subclassed", "of blocks")
+KINDS = ("sequential", "functional", "nested", "nested", "nested", "subclassed", "of blocks")
 
 stacks = st.lists(st.sampled_from(LAYERS), min_size=1, max_size=5)
 
@@ -107,7 +107,7 @@ def scripts(draw: st.DrawFn) -> tuple[str, str]:
         case "functional":
             made = draw(functional("model"))
         case "nested":
-            made = draw(st.one_of(sequential("part"), functional("part", units=6)))
+            made = draw(st.one_of(functional("part", units=6), functional("part", units=6), sequential("part")))
             made += "\n    " + draw(functional("model", "part"))
         case "subclassed":
             holds = draw(st.booleans())

@@ -36,7 +36,7 @@ def fixing(command: Command) -> Command:
 
 def refuse_beside_diff(options: dict[str, Any]) -> None:
     """Raise a UserError where --diff, which shows a diff and nothing else, stands beside what shows findings."""
-    for name in ("output_format", "output", "output_file", "statistics", "confirm"):
+    for name in ("output_format", "output", "output_file", "statistics"):
         if options["diff"] and options[name]:
             raise UserError(f"--diff shows no findings, and so excludes --{name.replace('_', '-')}")
 
