@@ -23,6 +23,7 @@ from modelint.finding import Place, Span
 if TYPE_CHECKING:
     import libcst
 
+    from modelint.documents.pieces import Pieces
     from modelint.documents.positions import Anchor
     from modelint.written import WrittenCall
 
@@ -203,8 +204,8 @@ def _decode(path: str, data: bytes) -> str | Unreadable:
         return Unreadable(path, f"{message}; declare its encoding or save it as UTF-8", line, column)
 
 
-def _refuse(path: str, text: str) -> Unreadable | None:
-    """Why Python's own parser does not accept the text, or None if it does.
+def _python_tree(path: str, text: str) -> ast.Module | Unreadable:
+    """What Python's own parser makes of the text, or why it does not accept it.
 
     libcst overflows the stack, and takes quadratic time, on nesting that Python refuses at once; Python's messages
     are also the better ones.
@@ -229,7 +230,7 @@ def _refuse(path: str, text: str) -> Unreadable | None:
         deepest = _too_deep(suspect)
         if deepest is not None:
             return Unreadable(path, TOO_DEEP, deepest, 1)
-    return None
+    return tree
 
 
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
@@ -272,14 +273,19 @@ def _may_be_newer_syntax(refusal: Unreadable, text: str) -> bool:
     return deepest < 100 and depth == 0 and max(map(len, text.splitlines()), default=0) <= LONG_LINE
 
 
-def _parse(text: str) -> libcst.Module | None:
+def _parse(text: str, tree: ast.Module | None = None, pieces: Pieces | None = None) -> libcst.Module | None:
     """Parse on a thread with a stack that holds the deepest tree Python accepts."""
     import libcst
 
     parsed: list[libcst.Module] = []
 
     def parse() -> None:
-        with suppress(libcst.ParserSyntaxError, RecursionError, MemoryError, UnicodeEncodeError):
+        failures = (libcst.ParserSyntaxError, RecursionError, MemoryError, UnicodeEncodeError)
+        if pieces is not None and tree is not None:
+            with suppress(*failures, ValueError):
+                parsed.append(pieces.parse(text, tree))
+                return
+        with suppress(*failures):
             parsed.append(libcst.parse_module(text))
 
     before = threading.stack_size(STACK_BYTES)
@@ -292,20 +298,26 @@ def _parse(text: str) -> libcst.Module | None:
     return parsed[0] if parsed else None
 
 
-def read_script(path: str, data: bytes) -> Script | Unreadable:
-    """Decode and parse Python source. Never raises; ``path`` is only remembered."""
+def read_script(path: str, data: bytes, pieces: Pieces | None = None) -> Script | Unreadable:
+    """Decode and parse Python source. Never raises; ``path`` is only remembered.
+
+    A file that is edited is parsed sooner with the ``pieces`` of its text before.
+    """
     text = _read_text(path, data)
-    return text if isinstance(text, Unreadable) else parse_text(path, text)
+    return text if isinstance(text, Unreadable) else parse_text(path, text, pieces)
 
 
-def parse_text(path: str, text: str) -> Script | Unreadable:
+def parse_text(path: str, text: str, pieces: Pieces | None = None) -> Script | Unreadable:
     """Parse the text of Python source."""
-    refusal = _refuse(path, text)
-    if refusal is not None and not _may_be_newer_syntax(refusal, text):
-        return refusal
-    module = _parse(text)
+    tree = _python_tree(path, text)
+    if isinstance(tree, ast.Module):
+        module = _parse(text, tree, pieces)
+    elif _may_be_newer_syntax(tree, text):
+        module = _parse(text)
+    else:
+        return tree
     if module is None:
-        return refusal or Unreadable(path, "the file cannot be parsed", 1, 1)
+        return tree if isinstance(tree, Unreadable) else Unreadable(path, "the file cannot be parsed", 1, 1)
     return Script(path, text, module)
 
 
@@ -317,8 +329,8 @@ def check_script(path: str, data: bytes) -> Unreadable | None:
 
 def check_text(path: str, text: str) -> Unreadable | None:
     """Why ``parse_text`` would not parse the text, or None."""
-    refusal = _refuse(path, text)
-    if refusal is None or (_may_be_newer_syntax(refusal, text) and _parse(text) is not None):
+    refusal = _python_tree(path, text)
+    if isinstance(refusal, ast.Module) or (_may_be_newer_syntax(refusal, text) and _parse(text) is not None):
         return None
     return refusal
 
