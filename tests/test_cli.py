@@ -311,6 +311,17 @@ def test_an_interrupt_ends_the_run_without_a_traceback(project: Project) -> None
     assert error.decode().strip() == "modelint: interrupted"
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize("arguments", [("check",), ("check", "--output-format", "json"), ("rules",)])
+def test_what_cannot_be_written_is_said_and_fails_the_run(project: Project, arguments: tuple[str, ...]) -> None:
+    project.write("a.py", MISSPELLED)
+    command = [sys.executable, "-m", "modelint", *arguments]
+    with open("/dev/full", "wb") as full:
+        ran = subprocess.run(command, cwd=project.path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    said = "modelint: standard output cannot be written: No space left on device\n"
+    assert (ran.returncode, ran.stderr) == (2, said)
+
+
 def in_a_terminal(project: Project, *arguments: str) -> tuple[int, str]:
     """Run the command in a pseudo-terminal; the exit code, and what it wrote."""
     ours, theirs = pty.openpty()

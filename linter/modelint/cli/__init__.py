@@ -38,6 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from modelint.workspace.output import leave_pipe
 
         leave_pipe()
+    except OSError as error:
+        from modelint.workspace.output import OutputError
+
+        if not isinstance(error, OutputError):
+            raise
+        _complain(str(error.strerror))
     return FAILED
 
 

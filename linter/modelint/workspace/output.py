@@ -13,6 +13,10 @@ COLUMNS_OF_A_PIPE = 120
 """What does not go to a terminal is the same everywhere."""
 
 
+class OutputError(OSError):
+    """Standard output cannot be written."""
+
+
 def terminal(color: str) -> Terminal:
     """What standard output can show. ``color`` is ``always``, ``never`` or ``auto``.
 
@@ -30,23 +34,37 @@ def terminal(color: str) -> Terminal:
 
 
 def write(text: str) -> None:
-    """Write to standard output. A reader that has gone away is no error."""
+    """Write to standard output. A reader that has gone away is no error.
+
+    Raises:
+        OutputError: it cannot be written, as on a full disk.
+    """
     try:
         _tolerant(sys.stdout)
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         leave_pipe()
+    except OSError as error:
+        leave_pipe()
+        raise OutputError(error.errno, f"standard output cannot be written: {error.strerror}") from None
 
 
 def write_bytes(data: bytes) -> None:
-    """Write to standard output as it is. A reader that has gone away is no error."""
+    """Write to standard output as it is. A reader that has gone away is no error.
+
+    Raises:
+        OutputError: it cannot be written, as on a full disk.
+    """
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
     except BrokenPipeError:
         leave_pipe()
+    except OSError as error:
+        leave_pipe()
+        raise OutputError(error.errno, f"standard output cannot be written: {error.strerror}") from None
 
 
 def write_aside(text: str) -> None:
