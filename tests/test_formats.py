@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -363,6 +368,22 @@ def test_gitlab_issues_keep_to_the_schema_whatever_the_names(found: Finding) -> 
     jsonschema.validate(json.loads(rendered("gitlab", found)), GITLAB_SCHEMA)
 
 
+def test_gitlab_gets_the_issues_that_sarif_tools_makes_of_our_sarif(project: Project, repository: Path) -> None:
+    shutil.copytree(repository / "fixtures" / "quickstart", project.path / "shop")
+    assert project.run("check", "--output", "sarif=found.sarif", "--output", "gitlab=ours.json").code == 1
+    command = [sys.executable, "-m", "sarif", "codeclimate", "found.sarif", "--output", "theirs.json"]
+    subprocess.run(command, cwd=project.path, check=True, capture_output=True)
+    ours, theirs = (json.loads((project.path / name).read_text()) for name in ("ours.json", "theirs.json"))
+
+    def issue(each: dict[str, Any]) -> tuple[object, ...]:
+        location = each["location"]
+        return each["check_name"], each["description"], location["path"], location["lines"]["begin"], each["severity"]
+
+    assert len(ours) > 3
+    assert sorted(map(issue, ours)) == sorted(map(issue, theirs))
+    assert all(set(each) - {"type", "categories"} == set(ours[0]) for each in theirs)
+
+
 # JUnit
 
 
@@ -454,6 +475,24 @@ def test_rdjson_keeps_to_reviewdogs_messages_and_counts_columns_in_bytes() -> No
     assert first[start - 1 : end - 1].decode() == "model(x)"
     assert model["location"] == {"path": "leaves.onnx"}
     assert model["message"].endswith(" (node block/bn)")
+
+
+def shape(value: object, at: str = "") -> set[tuple[str, str]]:
+    """The names in a JSON value by their paths, each with the type of what it names."""
+    if isinstance(value, dict):
+        return set().union(*(shape(one, f"{at}.{name}") for name, one in value.items()))
+    if isinstance(value, list):
+        return set().union(*(shape(one, f"{at}[]") for one in value))
+    return {(at, type(value).__name__)}
+
+
+def test_rdjson_has_the_names_and_types_that_ruff_writes(project: Project) -> None:
+    project.write("a.py", "import sys\nimport os\n")
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--output-format", "rdjson", "a.py"]
+    theirs = shape(json.loads(subprocess.run(command, cwd=project.path, check=False, capture_output=True).stdout))
+    ours = shape(json.loads(rendered("rdjson", *EXAMPLES)))
+    assert ours - theirs == {(".diagnostics[].severity", "str")}  # which reviewdog also reads for each of them
+    assert {name for name, _ in theirs - ours} <= {".severity", ".source.url", ".diagnostics[].code.url"}
 
 
 def test_a_suggestion_for_reviewdog_is_one_replacement_that_makes_the_whole_fix() -> None:
