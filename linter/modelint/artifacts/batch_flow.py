@@ -16,8 +16,8 @@ from typing import Final, TypeVar
 from modelint.artifacts.batch_axis import NOTHING, SAMPLES, Tensor, following, normalised, only_shifts, reduced, refined
 from modelint.facts import Layer, Port, Shape
 
-MOST_OPERATIONS: Final = 50_000
-"""Operations of one graph that are followed; so many take about two seconds. More are refused."""
+MOST_OPERATIONS: Final = 30_000
+"""Operations of one graph that are followed; so many take less than two seconds. More are refused."""
 
 ABSENT: Final = -1
 """The number of an optional operand that is left out."""
