@@ -1,4 +1,4 @@
-"""Syntax trees: the nodes below a node."""
+"""Syntax trees: the nodes below a node, the parameters of a function."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ def children_of(node: libcst.CSTNode) -> Iterator[libcst.CSTNode]:
             yield from (one for one in value if _HOLDS_CODE[type(one)])
         elif _HOLDS_CODE[type(value)]:
             yield value
+
+
+def named_parameters(parameters: libcst.Parameters) -> tuple[libcst.Param, ...]:
+    """The parameters of a function that take one argument each: by position, by name, or both; in their order."""
+    return (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params)
 
 
 def descendants_of(node: libcst.CSTNode) -> Iterator[libcst.CSTNode]:

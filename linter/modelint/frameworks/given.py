@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import libcst
 
+from modelint.documents.trees import named_parameters
 from modelint.facts import Passing
 from modelint.frameworks import guards
 from modelint.frameworks.graph import passing_of
@@ -113,9 +114,7 @@ def parameter_value(interpreter: Interpreter, function: Function, instance: Inst
     given = given_in(interpreter)
     if given is None:
         return UNKNOWN
-    parameters = function.node.params
-    written = (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params)
-    parameter = next((one for one in written if one.name.value == name), None)
+    parameter = next((one for one in named_parameters(function.node.params) if one.name.value == name), None)
     method_of = instance.cls.node if instance is not None else None
     value = given.value(Origin(function.node, method_of, name, (), parameter, function))
     return join(value, NONE) if isinstance(value, GivenNetwork) and function.defaults.get(name) == NONE else value
@@ -172,5 +171,4 @@ def _takes_no_mode(interpreter: Interpreter, cls: Value) -> bool:
     if not isinstance(method, Function) or not isinstance(method.node, libcst.FunctionDef):
         return False
     parameters = method.node.params
-    named = (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params)
-    return parameters.star_kwarg is None and all(one.name.value != "training" for one in named)
+    return parameters.star_kwarg is None and all(one.name.value != "training" for one in named_parameters(parameters))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import libcst
 
 from modelint.documents import Script, Site
-from modelint.documents.trees import descendants_of
+from modelint.documents.trees import descendants_of, named_parameters
 from modelint.facts import Seeder
 from modelint.frameworks.guards import MODE_PARAMETERS
 from modelint.frameworks.names import canonical
@@ -29,7 +29,7 @@ def signature_of(function: Function | None) -> Signature:
     if function is None or not isinstance(function.node, libcst.FunctionDef):
         return Signature()
     parameters = function.node.params
-    names = [p.name.value for p in (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params)]
+    names = [parameter.name.value for parameter in named_parameters(parameters)]
     mode = next((name for name in names if name in MODE_PARAMETERS), None)
     is_forward_pass = function.name == "call" and function.owner is not None
     takes_rest = isinstance(parameters.star_arg, libcst.Param) or _uses(function.node, parameters.star_kwarg)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import libcst
 
 from modelint.documents import Site
+from modelint.documents.trees import named_parameters
 from modelint.facts import Passing
 from modelint.frameworks.graph import ForwardContext, Part
 from modelint.frameworks.guards import ModeParameter
@@ -247,8 +248,7 @@ def _inputs(interpreter: Interpreter, given: Value) -> Value:
 
 def mode_parameter(method: Function) -> tuple[str | None, Passing]:
     """The mode parameter of a ``call``, by its name, and its default."""
-    parameters = method.node.params
-    for parameter in (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params):
+    for parameter in named_parameters(method.node.params):
         name = parameter.name.value
         if name in MODE_NAMES:
             default = method.defaults.get(name)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import libcst
 
+from modelint.documents.trees import named_parameters
 from modelint.program.frames import Arguments, Frame, Guard
 from modelint.program.values import (
     NONE,
@@ -375,7 +376,7 @@ class Expressions:
         """The values of parameter defaults, evaluated where the function is defined."""
         return {
             parameter.name.value: self.evaluate(parameter.default, frame)
-            for parameter in (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params)
+            for parameter in named_parameters(parameters)
             if parameter.default is not None
         }
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst
 
+from modelint.documents.trees import named_parameters
 from modelint.program.frames import Arguments, Frame, Guard, ModuleState
 from modelint.program.statements import Exit, Statements
 from modelint.program.store import Store
@@ -197,13 +198,14 @@ class Interpreter(Statements):
 
     def enter_unknown(self, function: Function, instance: Instance | None) -> Value:
         """Execute a function that nothing in the program calls: its arguments are unknown."""
-        names = [p.name.value for p in (*function.node.params.posonly_params, *function.node.params.params)]
-        names += [parameter.name.value for parameter in function.node.params.kwonly_params]
+        parameters = function.node.params
+        names = [parameter.name.value for parameter in named_parameters(parameters)]
         bound = {name: root_default(function.defaults.get(name)) for name in names}
         for name, value in bound.items():
             if value is UNKNOWN:
                 bound[name] = self.library.parameter(self, function, instance, name)
-        if instance is not None and names and function.kind not in ("staticmethod", "classmethod"):
+        takes_instance = bool(parameters.posonly_params or parameters.params)
+        if instance is not None and takes_instance and function.kind not in ("staticmethod", "classmethod"):
             bound[names[0]] = instance
         arguments = Arguments((), bound, function.node, function.frame, extra=True)
         return self.enter(function, arguments)
