@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import RUN
 from modelint.analysis import Analysis
 from modelint.confirm.subjects import Target
 from modelint.confirm.worker import Worker
@@ -181,14 +182,7 @@ def test_what_is_read_of_a_random_model_is_what_running_it_shows(
     seen: list[str] = []
     apart: list[str] = []
 
-    @settings(
-        max_examples=number,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(RUN, max_examples=number)
     @given(scripts())
     def judge(script: tuple[str, str]) -> None:
         text, entry = script

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import RUN
 from modelint.analysis import Analysis
 from modelint.confirm.subjects import NoSubject, Subject, Target, of_model
 from modelint.confirm.worker import Worker
@@ -128,14 +129,7 @@ def test_a_model_with_models_inside_is_rebuilt_as_it_is(
 ) -> None:
     seen: list[bool] = []
 
-    @settings(
-        max_examples=number,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(RUN, max_examples=number)
     @given(parts("model", 2), st.sampled_from(WRITTEN))
     def compare(lines: list[str], call: str) -> None:
         path = tmp_path / f"rebuilt_{generation}_{len(seen)}.py"

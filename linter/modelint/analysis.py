@@ -84,11 +84,11 @@ class Analysis:
         interpreter.memory["given"] = given
         self.store.push()
         try:
-            return self._execute(interpreter, script, settings)
+            return self._execute(interpreter, script, settings, steps)
         finally:
             self.store.leave_branches()
 
-    def _execute(self, interpreter: Interpreter, script: Script, settings: Settings) -> Program:
+    def _execute(self, interpreter: Interpreter, script: Script, settings: Settings, steps: int) -> Program:
         frame = Frame.of_module()
         module = ModuleState("__main__", script.path, script, frame, is_root=True)
         frame.module = module
@@ -97,7 +97,6 @@ class Analysis:
         interpreter.store.set(frame.identity, "__file__", Const(script.path))
         interpreter.execute(script.module.body, frame)
         executed = new_identity()
-        steps = STEPS_PER_ROOT + STEPS_PER_LINE * script.text.count("\n")
         enter_the_rest(interpreter, module, steps, self._called)
         reached = list(reachable(module))
         imported = [event for state in reached for event in state.events if isinstance(event, Event)]

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from modelint.cli.group import UserError, cli, color_option
-from modelint.cli.options import catalogue_of_rules, overrides_of, reading, report_of, request_of, selecting
+from modelint.cli.options import (
+    Command,
+    catalogue_of_rules,
+    overrides_of,
+    reading,
+    report_of,
+    request_of,
+    selecting,
+    with_options,
+)
 from modelint.cli.showing import show
 from modelint.render import FORMATS
 from modelint.render.results import is_unmended
@@ -21,8 +30,6 @@ if TYPE_CHECKING:
     from modelint.workspace.confirmation import Asking
     from modelint.workspace.fixing import Outcome
     from modelint.workspace.run import Report
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 SECONDS = 60.0
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -54,9 +61,7 @@ class Settled(NamedTuple):
 
 def confirming(command: Command) -> Command:
     """Add the options that say how models are run."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(command, _OPTIONS)
 
 
 def asking_of(options: Mapping[str, Any]) -> Asking:

@@ -107,7 +107,7 @@ def spans_in(
     return spans
 
 
-def anchors_of(module: libcst.Module, text: str) -> dict[libcst.CSTNode, Anchor]:
+def anchors_of(module: libcst.Module, text: str, lines: Sequence[str]) -> dict[libcst.CSTNode, Anchor]:
     """Where the simple statements of a module begin, and the expressions in the heads of its compound ones.
 
     Python's own parser says it. Empty where that does not accept the text, or reads it in another way than libcst.
@@ -118,7 +118,6 @@ def anchors_of(module: libcst.Module, text: str) -> dict[libcst.CSTNode, Anchor]
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
-    lines = re.split(r"\r\n?|\n", text)
 
     def before(twin: ast.stmt | ast.expr) -> str:
         return lines[twin.lineno - 1].encode()[: twin.col_offset].decode()

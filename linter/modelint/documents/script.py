@@ -107,7 +107,7 @@ class Script:
 
         if node not in self._spans and node in self._within:
             if self._anchors is None:
-                self._anchors = anchors_of(self.module, self.text)
+                self._anchors = anchors_of(self.module, self.text, self.lines)
             self._spans.update(spans_in(self.module, self._within[node], self._anchors))
         if node not in self._spans:
             self._wanted.add(node)
