@@ -182,11 +182,11 @@ def _mirrored(interpreter: Interpreter, arguments: Arguments) -> Value:
     devices = arguments.get(0, "devices")
     items = devices.iterate(interpreter) if devices is not None and not isinstance(devices, Const) else None
     replicas = Range(len(items), len(items)) if items else Range(1, None)
-    return Strategy("MirroredStrategy", replicas)
+    return Strategy(replicas)
 
 
-def _strategy(kind: str, low: int, high: int | None) -> Handler:
-    return lambda interpreter, arguments: Strategy(kind, Range(low, high))
+def _strategy(low: int, high: int | None) -> Handler:
+    return lambda interpreter, arguments: Strategy(Range(low, high))
 
 
 def _map_function(interpreter: Interpreter, arguments: Arguments) -> Value:
@@ -301,12 +301,12 @@ _HANDLERS: dict[str, Handler] = {
     "tensorflow.Variable": _variable,
     "keras.Variable": _variable,
     "tensorflow.distribute.MirroredStrategy": _mirrored,
-    "tensorflow.distribute.experimental.MultiWorkerMirroredStrategy": _strategy("MultiWorkerMirroredStrategy", 1, None),
-    "tensorflow.distribute.MultiWorkerMirroredStrategy": _strategy("MultiWorkerMirroredStrategy", 1, None),
-    "tensorflow.distribute.TPUStrategy": _strategy("TPUStrategy", 1, None),
-    "tensorflow.distribute.experimental.TPUStrategy": _strategy("TPUStrategy", 1, None),
-    "tensorflow.distribute.OneDeviceStrategy": _strategy("OneDeviceStrategy", 1, 1),
-    "tensorflow.distribute.get_strategy": _strategy("default", 1, 1),
+    "tensorflow.distribute.experimental.MultiWorkerMirroredStrategy": _strategy(1, None),
+    "tensorflow.distribute.MultiWorkerMirroredStrategy": _strategy(1, None),
+    "tensorflow.distribute.TPUStrategy": _strategy(1, None),
+    "tensorflow.distribute.experimental.TPUStrategy": _strategy(1, None),
+    "tensorflow.distribute.OneDeviceStrategy": _strategy(1, 1),
+    "tensorflow.distribute.get_strategy": _strategy(1, 1),
     "tensorflow.data.Dataset.from_tensor_slices": datasets.from_tensors,
     "tensorflow.data.Dataset.from_tensors": lambda i, a: datasets.Dataset(),
     "tensorflow.data.Dataset.range": datasets.counted,

@@ -142,12 +142,23 @@ def minimize(interpreter: Interpreter, arguments: Arguments) -> Value:
     return NONE
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Strategy(Value):
-    """A distribution strategy. ``replicas``: how many, as far as known."""
+    """A distribution strategy. ``replicas``: how many, as far as known.
 
-    kind: str
+    Which one it is makes no other difference, so one stands for all that a program chooses between: what it runs is
+    executed once.
+    """
+
+    JOINS = True
     replicas: Range
+
+    def joined(self, other: Value) -> Value | None:
+        if not isinstance(other, Strategy):
+            return None
+        lowest = min(self.replicas.low or 1, other.replicas.low or 1)
+        highest = (self.replicas.high, other.replicas.high)
+        return Strategy(Range(lowest, None if None in highest else max(filter(None, highest))))
 
     def attribute(self, interpreter: Interpreter, name: str) -> Value:
         match name:

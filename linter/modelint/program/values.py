@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
     import libcst
@@ -34,6 +34,12 @@ class Value:
     """Something a program computes. The base class answers every question with "unknown"."""
 
     __slots__ = ()
+    JOINS: ClassVar[bool] = False
+    """Whether ``joined`` may give one value for two of its kind."""
+
+    def joined(self, other: Value) -> Value | None:
+        """One value that stands for itself or another, where nothing is gained by telling them apart."""
+        return None
 
     def call(self, interpreter: Interpreter, arguments: Arguments) -> Value:
         """The result of calling it. Unknown calls carry on what their arguments depend on."""
@@ -670,7 +676,7 @@ def join_all(values: Sequence[Value]) -> Value:
     flat: list[Value] = []
     for value in values:
         for one in value.values if isinstance(value, Union) else (value,):
-            if one not in flat:
+            if one not in flat and not (one.JOINS and _is_joined(one, flat)):
                 flat.append(one)
     if not flat:
         return UNKNOWN
@@ -684,6 +690,16 @@ def join_all(values: Sequence[Value]) -> Value:
     if len(flat) > MOST_ALTERNATIVES:
         return _give_up(flat)
     return Union(tuple(flat))
+
+
+def _is_joined(value: Value, values: list[Value]) -> bool:
+    """Whether a value can be, and now is, made one with another among several."""
+    for index, other in enumerate(values):
+        joined = value.joined(other)
+        if joined is not None:
+            values[index] = joined
+            return True
+    return False
 
 
 def _give_up(values: list[Value]) -> Value:

@@ -55,8 +55,12 @@ class InPlay:
 ALL_VERSIONS = InPlay(tuple(KerasVersion), known=False)
 
 
-def in_play(directory: str, frameworks: Frameworks) -> InPlay:
-    """The versions for files in an absolute directory."""
+Remembered = dict[str, InPlay | None]
+"""What the files of each directory that was looked at declare; None if nothing."""
+
+
+def in_play(directory: str, frameworks: Frameworks, remembered: Remembered | None = None) -> InPlay:
+    """The versions for files in an absolute directory. No file is read whose directory is ``remembered``."""
     configured = {
         name: (specifiers,)
         for name, specifiers in (
@@ -66,14 +70,19 @@ def in_play(directory: str, frameworks: Frameworks) -> InPlay:
         )
         if specifiers is not None
     }
-    return _ranges(configured) if configured else _declared_in_project(directory)
+    if configured:
+        return _ranges(configured)
+    return _declared_in_project(directory, {} if remembered is None else remembered)
 
 
-def _declared_in_project(directory: str) -> InPlay:
+def _declared_in_project(directory: str, remembered: Remembered) -> InPlay:
     for candidate in project_directories(directory):
-        declared = _declared_in(candidate)
-        if declared:
-            return _ranges(declared)
+        if candidate not in remembered:
+            declared = _declared_in(candidate)
+            remembered[candidate] = _ranges(declared) if declared else None
+        found = remembered[candidate]
+        if found is not None:
+            return found
     return ALL_VERSIONS
 
 
