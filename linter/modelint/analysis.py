@@ -23,6 +23,7 @@ from modelint.program.imports import Importer
 from modelint.program.interpreter import Interpreter
 from modelint.program.sources import Sources
 from modelint.program.store import Store
+from modelint.program.summaries import Summaries
 from modelint.program.values import Class, Const, Function, Instance, new_identity
 
 STEPS_PER_ROOT = 3_000
@@ -55,6 +56,7 @@ class Analysis:
         self.library = Frameworks(declared)
         self.importer = Importer(self.sources, self.library)
         self.store = Store()
+        self.summaries = Summaries()
         self._called: dict[libcst.CSTNode, frozenset[str]] = {}  # of methods of imported modules
 
     def has_imported(self, path: str) -> bool:
@@ -79,14 +81,17 @@ class Analysis:
 
     def _run(self, script: Script, settings: Settings, given: Given | None) -> Program:
         steps = STEPS_PER_ROOT + STEPS_PER_LINE * script.text.count("\n")
-        interpreter = Interpreter(self.library, self.importer, self.store, steps)
+        # what a program is given stands for more and more, the oftener it is executed
+        summaries = self.summaries if given is None else Summaries()
+        interpreter = Interpreter(self.library, self.importer, self.store, steps, summaries)
         interpreter.stop = self.stop
-        interpreter.memory["given"] = given
+        interpreter.remember("given", given)
         self.store.push()
         try:
             return self._execute(interpreter, script, settings, steps)
         finally:
             self.store.leave_branches()
+            self.summaries.leave_root()
 
     def _execute(self, interpreter: Interpreter, script: Script, settings: Settings, steps: int) -> Program:
         frame = Frame.of_module()

@@ -236,3 +236,4 @@ class WriteEvent(Event):
 def record(interpreter: Interpreter, event: Event) -> None:
     """Add an event to those of the module or root under way."""
     interpreter.events.append(event)
+    interpreter.effects += 1

@@ -151,6 +151,7 @@ def recognise(interpreter: Interpreter, given: Given, value: Unknown) -> None:
     for origin in value.origins:
         if isinstance(origin, Origin) and not is_annotated_otherwise(interpreter, origin):
             given.seen.add(origin)
+            interpreter.effects += 1
 
 
 def is_annotated_otherwise(interpreter: Interpreter, origin: Origin) -> bool:

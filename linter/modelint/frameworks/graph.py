@@ -60,6 +60,11 @@ class ForwardContext:
     parts: list[Part] = field(default_factory=list)
     opaque: bool = False
 
+    def add(self, interpreter: Interpreter, part: Part) -> None:
+        """Note that the forward pass calls a part."""
+        self.parts.append(part)
+        interpreter.effects += 1
+
 
 def forward_pass(interpreter: Interpreter) -> ForwardContext | None:
     """The innermost forward pass under examination."""

@@ -15,10 +15,16 @@ from modelint.program.values import Builtin, Const, Function, Union, Value
 class ModeParameter(Value):
     """The ``training`` parameter of a forward pass under examination: None, True or False."""
 
-    __slots__ = ("owner",)
+    __slots__ = ()
 
-    def __init__(self, owner: object) -> None:
-        self.owner = owner
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ModeParameter)
+
+    def __hash__(self) -> int:
+        return hash(ModeParameter)
+
+    def outlives(self, mark: int) -> bool:
+        return True
 
     def __repr__(self) -> str:
         return "ModeParameter"
@@ -38,6 +44,15 @@ class ModeTest(Value):
     def __init__(self, allowed: frozenset[Training], exact: bool = True) -> None:
         self.allowed = allowed
         self.exact = exact
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ModeTest) and (self.allowed, self.exact) == (other.allowed, other.exact)
+
+    def __hash__(self) -> int:
+        return hash((self.allowed, self.exact))
+
+    def outlives(self, mark: int) -> bool:
+        return True
 
     def __repr__(self) -> str:
         return f"ModeTest({set(self.allowed)})"

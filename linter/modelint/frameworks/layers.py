@@ -13,7 +13,7 @@ from modelint.frameworks import keras_layers as table
 from modelint.frameworks.events import LayerEvent, ResetEvent, StaticBatchEvent, TrainableEvent, record
 from modelint.frameworks.graph import GraphNode, Part, forward_pass, passing_of
 from modelint.frameworks.guards import reached
-from modelint.frameworks.tensors import Tensor, first_tensor, merged, tensors_in
+from modelint.frameworks.tensors import Tensor, first_tensor, merged, tensors_in, use
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import (
@@ -133,6 +133,9 @@ class Variables(Value):
     def __repr__(self) -> str:
         return f"Variables{self.owners!r}"
 
+    def outlives(self, mark: int) -> bool:
+        return all(owner.outlives(mark) for owner in self.owners)
+
     def item(self, interpreter: Interpreter, index: Value) -> Value:
         return self
 
@@ -224,8 +227,7 @@ def call_layer(interpreter: Interpreter, layer: LayerObject, arguments: Argument
         return output
     tensors = list(tensors_in(arguments.all(), interpreter))
     for tensor in tensors:
-        for call in tensor.calls:
-            call.uses.add("layer")
+        use(interpreter, tensor, "layer")
     result = merged(tensors)
     if result is not None and tensors[0].literal and not result.calls:
         return result
@@ -244,7 +246,7 @@ def connect(
     context = forward_pass(interpreter)
     if context is None:
         return None
-    context.parts.append(part)
+    context.add(interpreter, part)
     return merged(tensors, batch_first=True) or Tensor(batch_first=True)
 
 

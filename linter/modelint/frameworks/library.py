@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import libcst
 
@@ -173,7 +173,7 @@ def _seed(name: str) -> Handler:
 def _learning_phase(interpreter: Interpreter, arguments: Arguments) -> Value:
     value = arguments.at(0, "value")
     phase = bool(value.value) if isinstance(value, Const) and value.value in (0, 1, True, False) else None
-    interpreter.memory["learning_phase"] = phase
+    interpreter.remember("learning_phase", phase)
     record(interpreter, ModeEvent(arguments.site, arguments.frame, value=phase))
     return NONE
 
@@ -243,7 +243,7 @@ class Metric(Object):
         tensors = list(tensors_in(arguments.all(), interpreter))
         how = "metric" if self.name.startswith("keras.metrics") else "loss"
         for tensor in tensors:
-            use(tensor, how)
+            use(interpreter, tensor, how)
         return merged(tensors, row_mean=True) or UNKNOWN
 
     def attribute(self, interpreter: Interpreter, name: str) -> Value:
@@ -392,6 +392,14 @@ class Frameworks:
                 return own
         return _named(dotted)
 
+    def surroundings(self, interpreter: Interpreter) -> Hashable:
+        if not interpreter.contexts:
+            return None
+        in_tape = any(isinstance(context, Tape) for context in interpreter.contexts)
+        if forward_pass(interpreter) is None:
+            return in_tape
+        return in_tape, guards.reached(interpreter), guards.has_opaque_guard(interpreter)
+
     def unknown_call(self, interpreter: Interpreter, callee: Value, arguments: Arguments) -> Value:
         if isinstance(callee, External):
             found = operate(interpreter, canonical(callee.dotted), arguments)
@@ -439,7 +447,7 @@ class Frameworks:
         if operator in ("Equal", "NotEqual") and len(operands) == 2:
             compare(interpreter, "==" if operator == "Equal" else "!=", *operands, Arguments(operands, {}, node, frame))
             for tensor in tensors:
-                use(tensor, "decision")
+                use(interpreter, tensor, "decision")
         note_mixing(interpreter, tensors)
         averages = all(t.row_mean for t in tensors)
         accumulates = averages and operator == "Add" and interpreter.loop_depth > 0
@@ -534,10 +542,11 @@ class Frameworks:
             for call in tensor.calls:
                 if call.site.node is node:
                     call.dropped = True
+                    interpreter.effects += 1
 
     def returned(self, interpreter: Interpreter, value: Value, frame: Frame) -> None:
         for tensor in tensors_in((value,), interpreter):
-            use(tensor, f"returned by {frame.name}")
+            use(interpreter, tensor, f"returned by {frame.name}")
 
     def enter_root(self, interpreter: Interpreter, function: Function, instance: Instance | None) -> bool:
         if instance is None:
@@ -589,6 +598,7 @@ def _add_loss(interpreter: Interpreter, arguments: Arguments) -> Value:
     for tensor in tensors_in(arguments.all(), interpreter):
         for event in tensor.statistics:
             event.loss = True
+            interpreter.effects += 1
     return NONE
 
 

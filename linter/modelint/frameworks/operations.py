@@ -259,7 +259,7 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
     if not name.startswith(ARRAY_PACKAGES) and not name.startswith("builtins."):
         return None
     tensors = list(tensors_in(arguments.all(), interpreter))
-    _note_uses(name, last, tensors)
+    _note_uses(interpreter, name, last, tensors)
     if name in EXACT_COMPARISONS and len(arguments.positional) >= 2:
         note_comparison(interpreter, name, arguments)
     if last in REDUCTIONS and tensors:
@@ -272,7 +272,7 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         _note_reshape(interpreter, arguments, tensors[0])
     if last == "stop_gradient":
         for tensor in tensors:
-            use(tensor, "stop_gradient")
+            use(interpreter, tensor, "stop_gradient")
         return replace(tensors[0], calls=frozenset())
     if last in ELEMENTWISE:
         note_mixing(interpreter, tensors, always=last == "batch_normalization")
@@ -302,7 +302,7 @@ def _is_constant(node: libcst.CSTNode) -> bool:
     return False
 
 
-def _note_uses(name: str, last: str, tensors: list[Tensor]) -> None:
+def _note_uses(interpreter: Interpreter, name: str, last: str, tensors: list[Tensor]) -> None:
     if name.startswith("builtins.print"):
         how = "print"
     elif last in ("argmax", "equal", "array_equal", "in_top_k", "top_k"):
@@ -312,7 +312,7 @@ def _note_uses(name: str, last: str, tensors: list[Tensor]) -> None:
     else:
         return
     for tensor in tensors:
-        use(tensor, how)
+        use(interpreter, tensor, how)
 
 
 def array_shape(interpreter: Interpreter, last: str, arguments: Arguments) -> tuple[int | None, ...] | None:
@@ -414,7 +414,7 @@ def note_operation(
     modes = reached(interpreter)
     if context is not None and modes != ALWAYS:
         operation = Operation(name, arguments.site, stochastic)
-        context.parts.append(Part(operation, arguments.site, Passing.TRUE, modes))
+        context.add(interpreter, Part(operation, arguments.site, Passing.TRUE, modes))
 
 
 def _draw(interpreter: Interpreter, name: str, last: str, arguments: Arguments) -> Value:

@@ -80,10 +80,10 @@ def structure_of(interpreter: Interpreter, value: Value, arguments: Arguments | 
     found = interpreter.memory.get(key)
     if isinstance(found, Structure):
         return found
-    interpreter.memory[key] = Structure(Style.LAYER, opaque=True)  # while it is being computed: recursion
-    interpreter.memory["kept", id(value)] = value  # so that its id is not used again
+    interpreter.remember(key, Structure(Style.LAYER, opaque=True))  # while it is being computed: recursion
+    interpreter.remember(("kept", id(value)), value)  # so that its id is not used again
     made = _compute(interpreter, value, arguments)
-    interpreter.memory[key] = made
+    interpreter.remember(key, made)
     return made
 
 
@@ -203,7 +203,7 @@ def _build_first(interpreter: Interpreter, instance: Instance) -> None:
     """Layers may be made in ``build``, which the first call runs."""
     if interpreter.memory.get(("built", instance.identity)):
         return
-    interpreter.memory["built", instance.identity] = True
+    interpreter.remember(("built", instance.identity), True)
     build = interpreter.class_attribute(instance.cls, "build")
     if isinstance(build, Function):
         contexts, interpreter.contexts = interpreter.contexts, []
@@ -223,7 +223,7 @@ def _forward_arguments(
     bound: dict[str, Value] = {}
     for index, name in enumerate((*names, *keyword_only)):
         if name == "training":
-            bound[name] = ModeParameter(instance)
+            bound[name] = ModeParameter()
         elif index == 0:
             bound[name] = _inputs(interpreter, given.get(name, UNKNOWN))
         elif name in given:

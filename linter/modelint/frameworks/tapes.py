@@ -93,6 +93,7 @@ def apply_gradients(interpreter: Interpreter, arguments: Arguments) -> Value:
     for tensor in tensors_in(arguments.all(), interpreter):
         for gradient in tensor.gradients:
             gradient.applied = True
+            interpreter.effects += 1
             if isinstance(gradient.sources, Unknown):
                 owners = variables_in(arguments.all(), interpreter)
                 if owners:
@@ -213,7 +214,7 @@ def note_scope(interpreter: Interpreter, model: Value) -> None:
     """Remember under which strategy a model is made or compiled."""
     for context in interpreter.contexts:
         if isinstance(context, StrategyScope):
-            interpreter.memory["scope", id(model)] = context.strategy
+            interpreter.remember(("scope", id(model)), context.strategy)
 
 
 def strategy_scopes(interpreter: Interpreter, model: Value) -> tuple[Any, ...]:

@@ -51,7 +51,7 @@ ELEMENTWISE_METHODS = frozenset(
 REDUCING_METHODS = frozenset(("mean", "sum", "std", "var", "max", "min", "argmax", "argmin", "any", "all", "prod"))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Tensor(Value):
     """An array. ``calls`` are the model calls it was computed from, ``gradients`` those it holds.
 
@@ -74,12 +74,18 @@ class Tensor(Value):
     parameter: bool = False  # a trainable variable
     statistics: frozenset[ReductionEvent] = frozenset()  # statistics of the batch that it holds
 
+    def outlives(self, mark: int) -> bool:
+        node = self.symbolic
+        return (node is None or node.identity < mark) and all(
+            event.order < mark for events in (self.calls, self.gradients, self.statistics) for event in events
+        )
+
     def call(self, interpreter: Interpreter, arguments: Arguments) -> Value:
         return UNKNOWN
 
     def attribute(self, interpreter: Interpreter, name: str) -> Value:
         if name in SHAPE_METHODS:
-            use(self, "shape")
+            use(interpreter, self, "shape")
             return self._shape(interpreter) if name == "shape" else UNKNOWN
         if name == "__len__":
             length = self.shape[0] if self.shape else None
@@ -96,7 +102,7 @@ class Tensor(Value):
     def method(self, interpreter: Interpreter, name: str, arguments: Arguments) -> Value:
         """The result of ``tensor.name(...)``."""
         if name == "numpy":
-            use(self, "numpy")
+            use(interpreter, self, "numpy")
         if name in ("assign", "assign_add", "assign_sub"):
             written = any(tensor.from_batch for tensor in tensors_in(arguments.all(), interpreter))
             if (
@@ -132,10 +138,12 @@ class Tensor(Value):
         return replace(self, shape=self.shape[1:] if self.shape else None, batch_first=False)
 
 
-def use(tensor: Tensor, how: str) -> None:
+def use(interpreter: Interpreter, tensor: Tensor, how: str) -> None:
     """Note what the results of the model calls behind a tensor are used for."""
     for call in tensor.calls:
-        call.uses.add(how)
+        if how not in call.uses:
+            call.uses.add(how)
+            interpreter.effects += 1
 
 
 def tensors_in(values: Iterable[Value], interpreter: Interpreter | None = None, depth: int = 3) -> Iterator[Tensor]:

@@ -119,6 +119,7 @@ class Importer:
             importing = interpreter.stack[-1].module
             if importing is not None and state not in importing.imports:
                 importing.imports.append(state)
+                interpreter.effects += 1
         return state
 
     def _execute(self, interpreter: Interpreter, path: str, dotted: str) -> ModuleState | None:

@@ -16,6 +16,7 @@ from modelint.documents.trees import named_parameters
 from modelint.program.frames import Arguments, Frame, Guard, ModuleState
 from modelint.program.statements import Exit, Statements
 from modelint.program.store import Store
+from modelint.program.summaries import Recorder, Summaries
 from modelint.program.values import (
     NONE,
     UNKNOWN,
@@ -47,8 +48,9 @@ MOST_RECURSION = 2
 class Interpreter(Statements):
     """One abstract execution of a root module and all it reaches."""
 
-    def __init__(self, library: Library, importer: Importer, store: Store, steps: int) -> None:
+    def __init__(self, library: Library, importer: Importer, store: Store, steps: int, summaries: Summaries) -> None:
         super().__init__()
+        self.recorder = Recorder(self, summaries, new_identity())
         self.library = library
         self.importer = importer
         self.store = store
@@ -56,7 +58,9 @@ class Interpreter(Statements):
         self.stop: Callable[[], None] | None = None  # raises if the result is not wanted any more
         self.guards: list[Guard] = []
         self.stack: list[Frame] = []
+        self.active: dict[libcst.CSTNode, int] = {}  # the functions under way, and how often each
         self.entered: set[libcst.CSTNode] = set()
+        self.effects = 0  # grows with all that an execution does beside computing values and setting variables
         self.instances: dict[int, Instance] = {}  # the first instance of each class, by the class's identity
         self.events: list[object] = []
         self.contexts: list[object] = []  # what libraries have under way (tapes, forward passes)
@@ -69,10 +73,13 @@ class Interpreter(Statements):
         """The value of a name as seen from a frame; None if it is defined nowhere."""
         scope: Frame | None = frame
         tables = self.store.variables
+        watched = self.store.watched
         while scope is not None:
             table = tables.get(scope.identity)
             if table is not None and (not scope.is_class or scope is frame):
                 found = table.get(name)
+                if scope.identity < watched:
+                    self.store.accesses.append(((scope.identity, name), found, False))
                 if found is not None:
                     if scope.parent is None and name.isupper():
                         return switch(found)
@@ -130,9 +137,19 @@ class Interpreter(Statements):
 
     def enter(self, function: Function, arguments: Arguments) -> Value:
         """Execute a function of the program with its arguments."""
-        depth = sum(1 for frame in self.stack if frame.function is not None and frame.function.node is function.node)
-        if len(self.stack) > DEEPEST_CALL or depth >= MOST_RECURSION or self.steps_left <= 0:
+        recorder = self.recorder
+        recorder.reaches(len(self.stack))
+        if len(self.stack) > DEEPEST_CALL or self.steps_left <= 0:
+            self.effects += 1  # elsewhere the call may not be cut short
             return self.library.unknown_call(self, UNKNOWN, arguments)
+        if self.active.get(function.node, 0) >= MOST_RECURSION:
+            recorder.cuts(function.node)
+            return self.library.unknown_call(self, UNKNOWN, arguments)
+        key = recorder.key(function, arguments)
+        if key is not None:
+            found = recorder.find(key)
+            if found is not None:
+                return recorder.repeat(found)
         self.entered.add(function.node)
         frame = Frame(
             new_identity(), function.module, function.frame, function, arguments.frame, arguments.node, owner=None
@@ -145,13 +162,29 @@ class Interpreter(Statements):
                 arguments.frame,
                 arguments.extra,
             )
-        self._bind(function, arguments, frame)
-        return self._run(function, frame)
+        given = arguments
+
+        def execute() -> Value:
+            self._bind(function, given, frame)
+            return self._run(function, frame)
+
+        return execute() if key is None else recorder.record(key, frame.identity, execute)
+
+    def has_room_for(self, calls: int) -> bool:
+        """Whether so many calls may be under way beside those that are."""
+        return len(self.stack) + calls <= DEEPEST_CALL
+
+    def remember(self, key: object, value: object) -> None:
+        """Keep something in ``memory``."""
+        self.memory[key] = value
+        self.effects += 1
 
     def _run(self, function: Function, frame: Frame) -> Value:
         guards, self.guards = self.guards, list(self.guards)
         loop_depth, expression_depth, self.expression_depth = self.loop_depth, self.expression_depth, 0
         self.stack.append(frame)
+        active = self.active.get(function.node, 0)
+        self.active[function.node] = active + 1
         try:
             if isinstance(function.node, libcst.Lambda):
                 value = self.evaluate(function.node.body, frame)
@@ -160,6 +193,10 @@ class Interpreter(Statements):
             left = self.block(function.node.body, frame)
         finally:
             self.stack.pop()
+            if active:
+                self.active[function.node] = active
+            else:
+                del self.active[function.node]
             self.guards, self.loop_depth, self.expression_depth = guards, loop_depth, expression_depth
         if frame.yields:
             return self.new_list((), join_all(frame.yields))
@@ -282,6 +319,7 @@ class Interpreter(Statements):
         """An instance of a class of the program, its ``__init__`` executed."""
         instance = Instance(cls, arguments.site)
         self.instances.setdefault(cls.identity, instance)
+        self.recorder.instantiates(cls)
         for base in cls.mro():
             if isinstance(base, Class) and base is not cls:
                 self.instances.setdefault(base.identity, instance)
@@ -311,6 +349,7 @@ class Interpreter(Statements):
         kinds = ("staticmethod", "classmethod", "property")
         if isinstance(decorator, Builtin) and isinstance(definition, Function) and decorator.name in kinds:
             definition.kind = decorator.name
+            self.effects += 1
             return value
         replaced = self.library.decorate(self, decorator, definition)
         if replaced is not None:

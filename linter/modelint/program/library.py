@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Protocol
 
 import libcst
@@ -20,6 +21,10 @@ class Library(Protocol):
 
     def name(self, dotted: str) -> Value:
         """The value of a dotted name of a package; ``External`` where nothing is known about it."""
+        ...
+
+    def surroundings(self, interpreter: Interpreter) -> Hashable:
+        """What of the place of a call, beside its arguments and the store, its result may depend on."""
         ...
 
     def unknown_call(self, interpreter: Interpreter, callee: Value, arguments: Arguments) -> Value:

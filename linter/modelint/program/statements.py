@@ -249,7 +249,9 @@ class Statements(Expressions):
         function = Function(node, name, frame.module, frame, self.defaults_of(node.params, frame), frame.owner)
         if frame.is_class and name in ("__init_subclass__", "__class_getitem__"):
             function.kind = "classmethod"
-        frame.module.definitions.append(function)
+        if frame.module.is_root:  # it may be that nothing calls it
+            frame.module.definitions.append(function)
+            self.own.effects += 1
         value: Value = function
         for decorator in reversed(node.decorators):
             value = self.decorate(self.evaluate(decorator.decorator, frame), value, function, node, frame)
@@ -271,6 +273,7 @@ class Statements(Expressions):
         cls.frame = inside
         self.block(node.body, inside)
         frame.module.definitions.append(cls)
+        self.own.effects += 1
         value: Value = cls
         for decorator in reversed(node.decorators):
             value = self.decorate(self.evaluate(decorator.decorator, frame), value, cls, node, frame)

@@ -11,27 +11,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 
-from modelint.program.values import Value, join
+from modelint.program.values import UNKNOWN, Value, join
 
 Key = tuple[int, str]
 Writes = dict[Key, Value]
 Journal = dict[Key, Value | None]
 """What stood in a variable before a branch first wrote to it; None if it was not set."""
+Access = tuple[Key, Value | None, bool]
+"""A variable that was read or (True) set, and its value then."""
 
 
 class Store:
-    """The variables by identity and name, in the order in which they were first set, and the branches under way."""
+    """The variables by identity and name, in the order in which they were first set, and the branches under way.
 
-    __slots__ = ("journals", "variables")
+    Where somebody wants to know what is read and set of what is older than ``watched``, it is logged in ``accesses``.
+    """
+
+    __slots__ = ("accesses", "journals", "variables", "watched")
 
     def __init__(self) -> None:
         self.variables: dict[int, dict[str, Value | None]] = {}
         self.journals: list[Journal] = []
+        self.watched = 0
+        self.accesses: list[Access] = []
 
     def get(self, identity: int, name: str) -> Value | None:
         """The value of a variable, or None if it was never set."""
-        found = self.variables.get(identity)
-        return None if found is None else found.get(name)
+        table = self.variables.get(identity)
+        found = None if table is None else table.get(name)
+        if identity < self.watched:
+            self.accesses.append(((identity, name), found, False))
+        return found
 
     def set(self, identity: int, name: str, value: Value) -> None:
         """Set a variable on the current path."""
@@ -43,9 +53,13 @@ class Store:
             if key not in journal:
                 journal[key] = variables.get(name)
         variables[name] = value
+        if identity < self.watched:
+            self.accesses.append(((identity, name), value, True))
 
     def all(self, identity: int) -> Iterator[tuple[str, Value]]:
         """The variables of a frame or object that are set, in the order in which they were first set."""
+        if identity < self.watched:  # as of a variable that no longer is what it was, for all of them were read
+            self.accesses.append(((identity, ""), UNKNOWN, False))
         for name, value in tuple(self.variables.get(identity, {}).items()):
             if value is not None:
                 yield name, value
@@ -68,6 +82,8 @@ class Store:
 
     def leave_branches(self) -> None:
         """End all branches under way, wherever an execution was left, and forget what only they had set."""
+        self.watched = 0
+        self.accesses.clear()
         written = {identity: None for _ in range(len(self.journals)) for identity, _ in self.pop()}
         for identity in written:
             if all(value is None for value in self.variables[identity].values()):
@@ -94,7 +110,7 @@ class Store:
     def keep_perhaps(self, writes: Writes) -> None:
         """Continue after a branch that was taken or not."""
         for (identity, name), value in writes.items():
-            before = self.variables[identity].get(name)
+            before = self.get(identity, name)
             if before is not value:
                 self.set(identity, name, value if before is None else join(value, before))
 

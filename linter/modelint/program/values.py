@@ -78,6 +78,10 @@ class Value:
     def leave(self, interpreter: Interpreter) -> None:
         """What the end of the ``with`` block does."""
 
+    def outlives(self, mark: int) -> bool:
+        """Whether all that it holds existed when ``mark`` was the newest identity; False where that is not known."""
+        return False
+
     def copied(self, interpreter: Interpreter) -> Value:
         """A copy. The value itself stands for it, where it need not be told apart."""
         return self
@@ -91,8 +95,17 @@ class Unknown(Value):
     def __init__(self, origins: frozenset[object] = frozenset()) -> None:
         self.origins = origins
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Unknown) and self.origins == other.origins
+
+    def __hash__(self) -> int:
+        return hash(self.origins)
+
     def __repr__(self) -> str:
         return "Unknown"
+
+    def outlives(self, mark: int) -> bool:
+        return True
 
 
 UNKNOWN: Final = Unknown()
@@ -120,6 +133,9 @@ class Const(Value):
 
     def __repr__(self) -> str:
         return f"Const({self.value!r})"
+
+    def outlives(self, mark: int) -> bool:
+        return True
 
     def truth(self) -> bool | None:
         return None if self.assumed else bool(self.value)
@@ -161,6 +177,9 @@ class Range(Value):
     def __repr__(self) -> str:
         return f"Range({self.low}, {self.high})"
 
+    def outlives(self, mark: int) -> bool:
+        return True
+
     def truth(self) -> bool | None:
         if self.low is not None and self.low > 0:
             return True
@@ -175,8 +194,17 @@ class Union(Value):
     def __init__(self, values: tuple[Value, ...]) -> None:
         self.values = values
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Union) and self.values == other.values
+
+    def __hash__(self) -> int:
+        return hash(self.values)
+
     def __repr__(self) -> str:
         return f"Union{self.values!r}"
+
+    def outlives(self, mark: int) -> bool:
+        return all(value.outlives(mark) for value in self.values)
 
     def call(self, interpreter: Interpreter, arguments: Arguments) -> Value:
         return join_all([interpreter.call(value, arguments) for value in self.values if value != NONE])
@@ -215,6 +243,9 @@ class Object(Value):
     def __init__(self) -> None:
         self.identity = new_identity()
 
+    def outlives(self, mark: int) -> bool:
+        return self.identity < mark
+
     def attribute(self, interpreter: Interpreter, name: str) -> Value:
         return interpreter.store.get(self.identity, name) or UNKNOWN
 
@@ -238,6 +269,9 @@ class Tuple(Value):
 
     def __repr__(self) -> str:
         return f"Tuple{self.items!r}"
+
+    def outlives(self, mark: int) -> bool:
+        return all(item.outlives(mark) for item in self.items)
 
     def item(self, interpreter: Interpreter, index: Value) -> Value:
         return item_of(self.items, index, Tuple)
@@ -499,6 +533,9 @@ class External(Value):
     def __repr__(self) -> str:
         return f"External({self.dotted})"
 
+    def outlives(self, mark: int) -> bool:
+        return True
+
     def attribute(self, interpreter: Interpreter, name: str) -> Value:
         return interpreter.library.name(f"{self.dotted}.{name}")
 
@@ -546,6 +583,9 @@ class Function(Value):
 
     def __hash__(self) -> int:
         return hash((id(self.node), id(self.bound)))
+
+    def outlives(self, mark: int) -> bool:
+        return self.frame.identity < mark and (self.bound is None or self.bound.outlives(mark))
 
     def bind(self, instance: Value) -> Function:
         """The method of an instance."""
@@ -657,6 +697,9 @@ class Module(Value):
 
     def __init__(self, state: ModuleState) -> None:
         self.state = state
+
+    def outlives(self, mark: int) -> bool:
+        return self.state.frame.identity < mark
 
     def attribute(self, interpreter: Interpreter, name: str) -> Value:
         return interpreter.module_attribute(self.state, name)
