@@ -149,17 +149,21 @@ class FileSources:
         return frozenset(self._kinds) | frozenset(self._data)
 
     def roots(self, path: str) -> tuple[str, ...]:
-        """Directories that imports of a file are looked up in, nearest first."""
+        """Directories that imports of a file are looked up in, nearest first.
+
+        Somebody may run a program from any directory above it that is not itself a package.
+        """
         directory = posixpath.dirname(normal(path)) or "."
         if directory not in self._roots:
             projects = project_directories(os.path.abspath(directory))
             packaged = [name_of(one) for one in projects if _is_packaged(one)]
             project = name_of(projects[-1])
+            outer = [name for name in map(name_of, projects) if not self.is_file(posixpath.join(name, "__init__.py"))]
             above = directory
             while self.is_file(posixpath.join(above, "__init__.py")) and name_of(posixpath.join(above, "..")) != above:
                 above = name_of(posixpath.join(above, ".."))
             sources = [normal(posixpath.join(one, "src")) for one in (*packaged, project)]
-            candidates = (directory, above, *packaged, project, *sources)
+            candidates = (directory, above, *packaged, *outer, project, *sources)
             found = dict.fromkeys(c for c in candidates if self.is_directory(c))
             self._roots[directory] = tuple(found)
         return self._roots[directory]
