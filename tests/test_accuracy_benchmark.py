@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,16 @@ def verdicts(sites: list[Site], findings: list[Reported], tolerance: int = 2) ->
 
 def test_a_finding_on_the_line_of_a_true_label_is_a_true_positive() -> None:
     assert verdicts([site(10)], [finding(10)]) == [Verdict.TRUE_POSITIVE]
+
+
+def test_a_missed_site_that_a_finding_of_the_rule_gives_as_a_reason_is_named() -> None:
+    reasons = (("train.py", 30, 32), ("other.py", 50, 50))
+    reported = replace(finding(10), reasons=reasons)
+    sites = [site(10), site(32), site(40), site(30, rule="bypassed-call"), site(50), site(31, speaks=False)]
+    expected = [Verdict.TRUE_POSITIVE, Verdict.NAMED, Verdict.FALSE_NEGATIVE, Verdict.FALSE_NEGATIVE]
+    assert verdicts(sites, [reported]) == [*expected, Verdict.FALSE_NEGATIVE, Verdict.TRUE_NEGATIVE]
+    counted = tally(compare(sites[:3], [reported], 2)[0], lambda outcome: "all")["all"]
+    assert (counted.recall, counted.recall_with_named) == (1 / 3, 2 / 3)
 
 
 def test_a_finding_within_the_tolerance_counts_and_one_beyond_does_not() -> None:

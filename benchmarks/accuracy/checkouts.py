@@ -7,10 +7,12 @@ repository's own imports resolve; nothing is written there.
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from counting import Reported
@@ -63,7 +65,31 @@ def _reported(entry: dict[str, object], folder: Path) -> Reported:
     if cell is not None:
         joined = JoinedCells.of((folder / path).read_bytes())
         line, end_line = (joined.line(cell, line), joined.line(cell, end_line)) if joined else (line, end_line)
-    return Reported(path, line, max(line, end_line), str(entry["rule"]), str(entry["message"]), cell)
+    because = entry["because"] if isinstance(entry["because"], list) else []
+    reasons = tuple(_lines_of(step, folder) for step in because if step["line"])
+    return Reported(path, line, max(line, end_line), str(entry["rule"]), str(entry["message"]), cell, reasons)
+
+
+def _lines_of(step: dict[str, object], folder: Path) -> tuple[str, int, int]:
+    """The file of a reason, and the first and last line of the expression or definition that begins there."""
+    path, line, column = str(step["path"]).removeprefix("./"), int(str(step["line"])), int(str(step["column"]))
+    places = _ends(folder / path) if path.endswith(".py") else {}
+    return path, line, places.get((line, column), line)
+
+
+@cache
+def _ends(path: Path) -> dict[tuple[int, int], int]:
+    """The last line of the longest expression that begins at each place of a file."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError, OSError):
+        return {}
+    ends: dict[tuple[int, int], int] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.expr):
+            key = (node.lineno, node.col_offset + 1)
+            ends[key] = max(ends.get(key, 0), node.end_lineno or node.lineno)
+    return ends
 
 
 def folder_of(checkouts: Path, repository: str, commit: str) -> Path:

@@ -5,6 +5,10 @@ A finding **meets** a site if it stands in the same file, has the site's rule, a
 finding, of whatever rule, that covers the site's line. Pairs are made one to one, nearest first, so that one finding
 never counts for two sites; of sites equally near, one that expects a finding comes first. What is left over beside a
 site that is taken repeats it, and counts nowhere.
+
+One cause is one finding, and a fix may have changed several lines for it. A site that expects a finding and meets none
+is **named** if a finding of its rule gives a call or definition on its line as a reason; such sites are counted by
+themselves.
 """
 
 from __future__ import annotations
@@ -26,12 +30,15 @@ class Reported:
     rule: str
     message: str
     cell: int | None = None
+    reasons: tuple[tuple[str, int, int], ...] = ()
+    """Path, first and last line of each step that led to the finding."""
 
 
 class Verdict(enum.Enum):
     """What the linter did at a site."""
 
     TRUE_POSITIVE = "found"
+    NAMED = "named"
     FALSE_NEGATIVE = "missed"
     FALSE_POSITIVE = "false alarm"
     TRUE_NEGATIVE = "silent"
@@ -72,7 +79,19 @@ def compare(
     near = {number for _, _, _, number in pairs}
     files = {site.path for site in sites}
     unlabelled = [each for number, each in enumerate(findings) if number not in near and each.path in files]
-    return outcomes, unlabelled
+    return [_named(outcome, findings) for outcome in outcomes], unlabelled
+
+
+def _named(outcome: Outcome, findings: Sequence[Reported]) -> Outcome:
+    """The outcome of a missed site, if a finding of its rule names the site as a reason."""
+    site = outcome.site
+    if outcome.verdict is not Verdict.FALSE_NEGATIVE or site.rule is None:
+        return outcome
+    for finding in findings:
+        reasons = (lines for path, *lines in finding.reasons if path == site.path)
+        if finding.rule == site.rule and any(first <= site.end_line and site.line <= last for first, last in reasons):
+            return Outcome(site, Verdict.NAMED, finding)
+    return outcome
 
 
 def _distance(site: Site, finding: Reported, tolerance: int) -> int | None:
@@ -114,7 +133,14 @@ class Tally:
     @property
     def recall(self) -> float | None:
         """True positives among the sites where the rule should have spoken; None if there are none."""
-        return _ratio(self.counts[Verdict.TRUE_POSITIVE], self.counts[Verdict.FALSE_NEGATIVE])
+        missed = self.counts[Verdict.FALSE_NEGATIVE] + self.counts[Verdict.NAMED]
+        return _ratio(self.counts[Verdict.TRUE_POSITIVE], missed)
+
+    @property
+    def recall_with_named(self) -> float | None:
+        """The same with the sites that are named as the reason of a finding."""
+        told = self.counts[Verdict.TRUE_POSITIVE] + self.counts[Verdict.NAMED]
+        return _ratio(told, self.counts[Verdict.FALSE_NEGATIVE])
 
 
 def tally(outcomes: Iterable[Outcome], key: Callable[[Outcome], str]) -> dict[str, Tally]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from counting import Outcome, Reported, Tally, Verdict, tally
 from sites import Expectation, Site
 
-_COLUMNS = (Verdict.TRUE_POSITIVE, Verdict.FALSE_NEGATIVE, Verdict.FALSE_POSITIVE, Verdict.TRUE_NEGATIVE)
-_WRONG = (Verdict.FALSE_NEGATIVE, Verdict.FALSE_POSITIVE)
+_COLUMNS = (Verdict.TRUE_POSITIVE, Verdict.NAMED, Verdict.FALSE_NEGATIVE, Verdict.FALSE_POSITIVE, Verdict.TRUE_NEGATIVE)
+_WRONG = (Verdict.NAMED, Verdict.FALSE_NEGATIVE, Verdict.FALSE_POSITIVE)
 
 
 @dataclass(slots=True)
@@ -96,10 +96,11 @@ def _table(heading: str, tallies: Mapping[str, Tally]) -> Iterator[str]:
     rows: Sequence[tuple[str, Tally]] = [*tallies.items(), ("all", total(tallies.values()))]
     width = max(len(name) for name, _ in (*rows, (heading, None)))
     heads = "".join(f"{verdict.value:>13}" for verdict in _COLUMNS)
-    yield f"\n{heading:<{width}}{heads}{'precision':>11}{'recall':>8}"
+    yield f"\n{heading:<{width}}{heads}{'precision':>11}{'recall':>8}{'with named':>12}"
     for name, each in rows:
         counts = "".join(f"{each.counts[verdict]:>13}" for verdict in _COLUMNS)
-        yield f"{name:<{width}}{counts}{_share(each.precision):>11}{_share(each.recall):>8}"
+        shares = f"{_share(each.precision):>11}{_share(each.recall):>8}{_share(each.recall_with_named):>12}"
+        yield f"{name:<{width}}{counts}{shares}"
 
 
 def _share(value: float | None) -> str:
@@ -120,6 +121,7 @@ def _json_tallies(tallies: Mapping[str, Tally]) -> dict[str, object]:
             **{verdict.name.lower(): each.counts[verdict] for verdict in _COLUMNS},
             "precision": each.precision,
             "recall": each.recall,
+            "recall_with_named": each.recall_with_named,
         }
         for name, each in [*tallies.items(), ("all", total(tallies.values()))]
     }
