@@ -233,3 +233,19 @@ def test_defaults_are_those_of_optional_parameters() -> None:
 def test_functions_that_merge_lead_to_their_layers() -> None:
     assert keras_layers.merge_function("concatenate") == "Concatenate"
     assert keras_layers.merge_function("Input") is None
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_whatever_has_weights_that_training_changes_is_said_to_be_learned(
+    library: str, surveys: dict[str, Any]
+) -> None:
+    layers = surveys[library]["layers"]
+    learned = {kind for kind, entry in layers.items() if entry.get("learned")}
+    assert {"Dense", "Conv2D", "BatchNormalization", "PReLU", "LSTM"} <= learned
+    assert not {kind for kind in learned if not keras_layers.is_learned(kind)}
+    assert not {kind for kind in ("RandomFlip", "Rescaling", "Resizing", "Flatten", "Dropout") if kind in learned}
+
+
+@pytest.mark.parametrize("kind", ["RandomFlip", "RandomRotation", "Rescaling", "Resizing", "CenterCrop", "Flatten"])
+def test_what_only_prepares_data_is_not_learned(kind: str) -> None:
+    assert not keras_layers.is_learned(kind)

@@ -91,6 +91,7 @@ class Bench:
         self.tf = tf
         self.library = library
         self.keras: Any = __import__(library)
+        self.learns = False  # whether a layer that was looked at has weights that training changes
 
     def construct(self, value: Any) -> Any:
         match value:
@@ -167,6 +168,7 @@ class Bench:
             if differ(odd_rows(first), odd_rows(other), 1e-6):
                 traits.add(f"couples_batch_{when}")
             outputs.append(first)
+            self.learns |= bool(layer.trainable_weights)
         if differ(outputs[0], outputs[1]):
             traits.add("mode_sensitive")
         return traits
@@ -235,6 +237,7 @@ def describe(bench: Bench, name: str, cls: Any) -> dict[str, Any]:
         return entry | {"effects": [], "unmeasured": UNMEASURED[name]}
     effects: list[tuple[dict[str, str], set[str]]] = []
     variants = []
+    bench.learns = False
     for index, variant in enumerate(VARIANTS[name]):
         if variant.library not in (None, bench.library) or not accepts(entry, variant):
             continue
@@ -244,6 +247,7 @@ def describe(bench: Bench, name: str, cls: Any) -> dict[str, Any]:
             effects.append((variant.when, traits))
         elif index == 0:
             effects.append(({}, traits))
+    entry["learned"] = bench.learns
     entry["effects"] = [[when, sorted(traits)] for when, traits in effects if traits]
     entry["variants"] = [[plain(variant.config), sorted(traits)] for variant, traits in variants]
     if "seed" in entry["init"] + entry["more"] or name.startswith("SpatialDropout"):
@@ -337,6 +341,7 @@ def table(two: dict[str, Any], three: dict[str, Any]) -> dict[str, Any]:
         entry: dict[str, Any] = {"category": [family.pop("category") for family in families.values()][-1]}
         for family in families.values():
             family.pop("variants", None)
+            family.pop("learned", None)  # keras_layers.is_learned says so by category
         if name in WRAPPED:
             entry["wraps"] = WRAPPED[name]
         if name in OPAQUE:

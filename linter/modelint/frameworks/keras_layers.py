@@ -70,6 +70,21 @@ _TRAINING: Final = {
     "false": Passing.FALSE,
 }
 _NOTHING: Final[Mapping[str, Setting]] = {}
+_LEARNED: Final = frozenset(("attention", "convolution", "core", "normalization", "recurrent", "wrapper"))
+_WITH_WEIGHTS: Final = frozenset(("PReLU",))
+_WITHOUT_WEIGHTS: Final = frozenset(
+    (
+        "Identity",
+        "InputLayer",
+        "InputSpec",
+        "Lambda",
+        "Masking",
+        "Normalization",
+        "Pipeline",
+        "PreprocessingLayer",
+        "UnitNormalization",
+    )
+)
 
 
 def kinds() -> tuple[str, ...]:
@@ -106,6 +121,12 @@ def category(kind: str) -> str:
     preprocessing, recurrent, regularization, reshaping, wrapper.
     """
     return _entry(kind)["category"]
+
+
+def is_learned(kind: str) -> bool:
+    """Whether a layer of the class may have weights that training changes; so what it wraps or is given may, too."""
+    name = canonical(kind)
+    return name not in _WITHOUT_WEIGHTS and (name in _WITH_WEIGHTS or category(kind) in _LEARNED)
 
 
 def parameters(kind: str, version: KerasVersion | None = None) -> tuple[str, ...]:
