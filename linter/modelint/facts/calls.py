@@ -54,6 +54,7 @@ class ModelCall:
     function: str | None = None  # the enclosing function's name
     training_position: int | None = None
     bypass: Located | None = None
+    from_inside: bool = False  # it stands in a method that is run on the model itself
     any_call: str = ""
     set_globally: bool = False  # the mode comes from ``set_learning_phase``
     because: Because = ()

@@ -123,6 +123,7 @@ class Layer:
     path: tuple[str, ...] = ()
     training: Passing = Passing.ABSENT
     frozen: bool = False  # trainable=False on it or on a model that holds it
+    perhaps_frozen: bool = False  # some layers are frozen, and it is not known whether it is one of them
     custom: bool = False  # a user's own class, whose forward pass was read
     opaque: bool = False  # nothing is known about it
     identity: int = 0  # equal for several calls of one layer object
@@ -163,7 +164,8 @@ class Model:
     ``kind`` is "Sequential", "Functional", the user's class name, or e.g. "ResNet50" (keras.applications).
     ``opaque`` says that part of it could not be examined; ``origin`` is where it was made. ``assumed`` are those of
     ``edges`` that only say in which order a forward pass of the program's own calls its layers. ``inner`` are the calls
-    of models inside it by the numbers that ``Layer.calls`` has, empty where these are not told apart.
+    of models inside it by the numbers that ``Layer.calls`` has, empty where these are not told apart. ``learned`` is
+    False for what only prepares data: none of it has weights, as far as is known.
     """
 
     kind: str
@@ -178,6 +180,7 @@ class Model:
     outputs: tuple[Port, ...] = ()
     assumed: frozenset[tuple[int, int]] = frozenset()
     inner: Mapping[int, InnerModel] = field(default_factory=dict)
+    learned: bool = True
 
     @cached_property
     def graph(self) -> networkx.MultiDiGraph[int]:

@@ -12,13 +12,14 @@ from modelint.facts import Because, Comparison, KerasVersion, Layer, Mode, Model
 from modelint.frameworks.datasets import Batching
 from modelint.frameworks.events import CallEvent, CompareEvent, Event, GradientEvent, ModeEvent
 from modelint.frameworks.given import GivenNetwork
-from modelint.frameworks.intent import are_side_by_side, is_sampling, says_so
+from modelint.frameworks.handed_on import is_literal, mode_written
+from modelint.frameworks.intent import are_side_by_side, is_named_so, is_sampling, iterated_over, says_so
 from modelint.frameworks.keras_modes import ALWAYS, Entry
 from modelint.frameworks.models import OpaqueModel, training_position
 from modelint.frameworks.structure import contains
 from modelint.frameworks.tensors import Tensor
 from modelint.frameworks.trees import Tree, Trees, mode_of
-from modelint.program.frames import Arguments
+from modelint.program.frames import Arguments, Frame
 from modelint.program.values import Union, Unknown, Value, alternatives
 
 EVALUATION_NAME = re.compile(
@@ -33,6 +34,7 @@ GENERATION_NAME = re.compile(
 SERVING_NAME = re.compile(
     r"(^|_)(evaluate|valid|validate|validation|predict|infer|inference|serve|serving)(_|$|step)", re.IGNORECASE
 )
+MOST_STEPS_SHOWN = 6
 DECISIVE = frozenset(("decision", "numpy", "metric"))
 ENTRIES = {
     "call": Entry.BYPASS,
@@ -74,6 +76,8 @@ class CallFacts:
     def _judge(self, event: CallEvent) -> tuple[Purpose, str, bool]:
         if event.through.startswith("predict"):
             return Purpose.INFERENCE, "predict gives predictions", True
+        if event.through == "export":
+            return Purpose.INFERENCE, "what is exported gives predictions", True
         trained = self._trained(event)
         if trained is not None:
             return trained
@@ -125,6 +129,9 @@ class CallFacts:
             if EVALUATION_NAME.search(name):
                 return Purpose.INFERENCE, f"it is called in {name}", True
             if TRAINING_NAME.search(name):
+                data = evaluation_data(event)
+                if data is not None:
+                    return Purpose.INFERENCE, f"it is called on each batch of {data}", True
                 return Purpose.UNKNOWN, "", False
         if event.uses & {"decision", "metric"}:
             return Purpose.INFERENCE, "its result is turned into decisions or metrics", True
@@ -136,7 +143,9 @@ class CallFacts:
         return Purpose.UNKNOWN, "", False
 
     def _is_evaluation(self, event: CallEvent) -> bool:
-        return bool(event.uses & {"decision", "metric"}) or any(EVALUATION_NAME.search(n) for n in event.functions())
+        if event.uses & {"decision", "metric"} or evaluation_data(event) is not None:
+            return True
+        return any(EVALUATION_NAME.search(name) for name in event.functions())
 
     # modes
 
@@ -145,6 +154,8 @@ class CallFacts:
         tree = self.trees.of(model, event.order, arguments)
         fact = self.trees.model(model, event.order, arguments)
         entry = ENTRIES.get(event.through, Entry.PREDICT if event.through.startswith("predict") else Entry.CALL)
+        if tree.by_hand and entry is Entry.CALL:
+            entry = Entry.BYPASS
         modes: dict[KerasVersion, Mode] = {}
         affected: dict[int, Layer] = {}
         leaves = [leaf for leaf in tree.leaves() if leaf.layer is not None and leaf.layer.traits.mode_sensitive]
@@ -171,10 +182,15 @@ class CallFacts:
             purpose_reason=reason,
             deliberate=self._deliberate(event, purpose),
             evaluated=purpose is Purpose.INFERENCE and self._is_evaluation(event),
-            certain=certain and not isinstance(event.model, Union) and event.reached == ALWAYS,
+            certain=certain
+            and (not event.presumed or bool(event.uses & DECISIVE))
+            and not isinstance(event.model, Union)
+            and event.reached == ALWAYS
+            and not (affected and all(layer.perhaps_frozen for layer in affected.values())),
             function=event.function,
             training_position=training_position(self.trees.interpreter, model),
             bypass=bypass_of(event.site) if event.through in ("call", "forward") else None,
+            from_inside=is_inside(event, model),
             set_globally=event.learning_phase is not None and event.passing is not Passing.TRUE,
             because=self._because(event, fact, affected),
         )
@@ -198,12 +214,13 @@ class CallFacts:
             (model.origin, f"{model.kind} is {'given' if isinstance(event.model, GivenNetwork) else 'made'} here"),
             *((layer.place, f"it contains {layer}") for layer in list(affected.values())[:3]),
             *((phase.site, "the mode of every call is set here") for phase in phases[-1:]),
+            *called_under_a_tape(event),
         )
 
     def _deliberate(self, event: CallEvent, purpose: Purpose) -> str | None:
         if purpose not in (Purpose.INFERENCE, Purpose.TRAINING):
             return None
-        told = says_so(event.site)
+        told = says_so(event.site) or is_named_so(event)
         if told is not None:
             return told
         if purpose is Purpose.TRAINING:
@@ -228,6 +245,30 @@ class CallFacts:
         )
 
 
+def called_under_a_tape(event: CallEvent) -> Because:
+    """The calls by which a training step comes, from under its tape, to the function that a model is run in."""
+    for tape in reversed(event.tapes):
+        steps: list[tuple[Site, str]] = []
+        scope = event.frame
+        while scope is not tape.frame and scope.caller is not None and scope.caller.module is not None:
+            if scope.called_from is None or len(steps) > MOST_STEPS_SHOWN:
+                break
+            who = "the training step" if scope.caller is tape.frame else "which"
+            steps.append((scope.caller.module.script.site(scope.called_from), f"{who} calls {scope.name} here"))
+            scope = scope.caller
+        if scope is tape.frame:
+            return tuple(reversed(steps))
+    return ()
+
+
+def evaluation_data(event: CallEvent) -> str | None:
+    """The name of the data that the loop around a call goes over, if it says that they are for evaluating."""
+    names = iterated_over(event.site)
+    if any(TRAINING_NAME.search(name) for name in names):
+        return None
+    return next((name for name in names if EVALUATION_NAME.search(name)), None)
+
+
 def summary(modes: list[Mode]) -> Mode:
     """The mode of a call: train if any layer is, unknown if any is not known, else inference."""
     if Mode.TRAIN in modes:
@@ -238,22 +279,11 @@ def summary(modes: list[Mode]) -> Mode:
 
 
 def is_literal_mode(leaf: Tree) -> bool:
-    """Whether a leaf's mode is written as a constant where it is called."""
+    """Whether a leaf's mode is written as a constant where it is called, or where what calls it is handed the mode."""
     part = leaf.part
     if part is None or part.passing not in (Passing.TRUE, Passing.FALSE) or part.arguments is None:
         return False
-    node = part.arguments.node
-    if not isinstance(node, libcst.Call):
-        return False
-    return any(_is_constant(argument) for argument in node.args)
-
-
-def _is_constant(argument: libcst.Arg) -> bool:
-    """Whether an argument may be the mode, written as a constant: by name, or True or False by position."""
-    named = argument.keyword is not None and argument.keyword.value == "training"
-    if isinstance(argument.value, libcst.Name):
-        return (named or argument.keyword is None) and argument.value.value in ("True", "False")
-    return named and isinstance(argument.value, libcst.Integer)
+    return any(map(is_literal, mode_written(part.arguments.node, part.arguments.frame)))
 
 
 def owners_of(trees: Trees, sources: Value) -> list[Value] | None:
@@ -264,6 +294,16 @@ def owners_of(trees: Trees, sources: Value) -> list[Value] | None:
     if owners:
         return owners
     return None if any(isinstance(one, Unknown) for one in alternatives(sources)) else []
+
+
+def is_inside(event: CallEvent, model: Value) -> bool:
+    """Whether a call of a model stands in a method that is run on the model itself."""
+    scope: Frame | None = event.frame
+    while scope is not None:
+        if scope.function is not None and scope.function.bound is model:
+            return True
+        scope = scope.parent
+    return False
 
 
 def bypass_of(site: Site) -> Site | None:

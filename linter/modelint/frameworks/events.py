@@ -93,6 +93,7 @@ class CallEvent(Event):
     dropped: bool = False
     repeated: bool = False  # in a loop or comprehension whose variable it does not use
     learning_phase: Training = None
+    presumed: bool = False  # it may as well be part of a model that is being built
 
 
 @dataclass(slots=True, eq=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import libcst
 
 from modelint.documents import Site
+from modelint.documents.trees import descendants_of
 from modelint.facts import ForwardPass, HardWiredMode, KerasVersion, LostMode, Mode, Model, Passing
 from modelint.frameworks.call_facts import bypass_of, is_literal_mode
 from modelint.frameworks.events import CallEvent, EvaluateEvent, Event, FitEvent, ModelEvent
@@ -41,7 +42,8 @@ class ForwardFacts:
             for definition in module.definitions:
                 if isinstance(definition, Class):
                     instance = self._instance_of(definition, module)
-                    method = self.interpreter.store.get(definition.identity, "call")
+                    store = self.interpreter.store
+                    method = store.get(definition.identity, "call") or store.get(definition.identity, "__call__")
                     if instance is not None and isinstance(method, Function) and base_name(self.interpreter, instance):
                         yield self._forward(definition, instance, method)
 
@@ -59,8 +61,10 @@ class ForwardFacts:
         )
         place = script.site(method.node.name, parameters, closing=")")
         default = structure.default
-        fitted = next((fit.site for fit in self.fits if self._is_of(fit.model, instance)), None)
+        is_run = not is_model or self._is_run_by_fit(instance)
+        fitted = next((fit.site for fit in self.fits if is_run and self._is_of(fit.model, instance)), None)
         overridden = structure.method is not None and structure.method.node is not method.node
+        hands_on = is_run and not overridden and not structure.by_hand
         return ForwardPass(
             place=place,
             owner=cls.name,
@@ -70,10 +74,15 @@ class ForwardFacts:
             default_place=script.site(parameter.default) if parameter is not None and parameter.default else None,
             parameter_place=script.site(parameter.name, parameter.default) if parameter is not None else place,
             layers=model.layers,
-            lost=() if overridden else tuple(self._lost(tree, place, method, is_model)),
+            lost=tuple(self._lost(tree, place, method, is_model)) if hands_on else (),
             fitted_at=fitted,
             training_only=any(words in _docstring(cls).lower() for words in _TRAINING_ONLY),
         )
+
+    def _is_run_by_fit(self, instance: Instance) -> bool:
+        """Whether ``fit`` runs the forward pass of a model: not if the program's own ``train_step`` never does."""
+        step = self.interpreter.class_attribute(instance.cls, "train_step")
+        return not isinstance(step, Function) or runs_itself(step)
 
     def latest(self) -> int:
         """The end of the execution."""
@@ -133,7 +142,7 @@ class ForwardFacts:
                 part, layer = leaf.part, leaf.layer
                 if part is None or part.arguments is None or layer is None:
                     continue
-                if layer.traits.mode_sensitive and is_literal_mode(leaf):
+                if layer.traits.mode_sensitive and is_literal_mode(leaf) and not is_gated(tree, leaf):
                     wired.setdefault(part.identity, []).append((tree, leaf, part))
         for places in wired.values():
             yield self._hard_wired([place for place in places if id(place[0]) in run] or places)
@@ -209,6 +218,25 @@ def _named_deliberate(owner: str) -> str | None:
         if word in lowered:
             return f"{owner} says so by its name"
     return None
+
+
+def runs_itself(method: Function) -> bool:
+    """Whether a method may call the object that it is a method of: as a function, or by the method it overrides."""
+    parameters = method.node.params.params
+    own = parameters[0].name.value if parameters else ""
+    attributes = [node for node in descendants_of(method.node.body) if isinstance(node, libcst.Attribute)]
+    based_on = {node.value for node in attributes}
+    names = (node for node in descendants_of(method.node.body) if isinstance(node, libcst.Name))
+    return any(name.value == "super" or (name.value == own and name not in based_on) for name in names) or any(
+        isinstance(node.value, libcst.Name) and node.value.value == own and node.attr.value in ("call", "__call__")
+        for node in attributes
+    )
+
+
+def is_gated(tree: Tree, leaf: Tree) -> bool:
+    """Whether a leaf is run under a test that says that the mode is train mode."""
+    parts = (node.part for node in chain_to(tree, leaf))
+    return any(part is not None and not part.reached & {None, False} for part in parts)
 
 
 def chain_to(tree: Tree, leaf: Tree) -> list[Tree]:

@@ -10,7 +10,7 @@ from modelint.frameworks.guards import is_mode
 from modelint.frameworks.keras_modes import ALWAYS, Training
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
-from modelint.program.values import Const, Value, new_identity
+from modelint.program.values import Const, Object, Value, new_identity
 
 
 @dataclass(slots=True, eq=False)
@@ -28,12 +28,16 @@ class Part:
 
 @dataclass(slots=True, eq=False)
 class GraphNode:
-    """A symbolic tensor: the output of a part of a functional model (None: an input or a plain operation)."""
+    """A symbolic tensor: the output of a part of a functional model (None: an input or a plain operation).
+
+    It is ``presumed`` to be one where a layer is called on something unknown, which may as well be an array.
+    """
 
     part: Part | None
     inputs: tuple[GraphNode, ...] = ()
     shape: tuple[int | None, ...] | None = None
     inlined: bool = False  # the output of a model, not of a call of it
+    presumed: bool = False
     identity: int = field(default_factory=new_identity)
 
     def ancestors(self) -> list[GraphNode]:
@@ -64,6 +68,17 @@ class ForwardContext:
         """Note that the forward pass calls a part."""
         self.parts.append(part)
         interpreter.effects += 1
+
+
+class GradientContext(Object):
+    """What is computed in it is going to be differentiated."""
+
+    __slots__ = ()
+
+
+def is_differentiated(interpreter: Interpreter) -> bool:
+    """Whether what is under way is going to be differentiated."""
+    return any(isinstance(context, GradientContext) for context in interpreter.contexts)
 
 
 def forward_pass(interpreter: Interpreter) -> ForwardContext | None:

@@ -9,9 +9,10 @@ import libcst
 from modelint.documents import Script, Site
 from modelint.documents.trees import descendants_of
 from modelint.frameworks.events import CallEvent
+from modelint.frameworks.handed_on import mode_written
 
 _SAYS_SO = re.compile(
-    r"intention|deliberate|on purpose|purposely|batch stat|statistics of the (test )?batch"
+    r"intention|deliberate|on purpose|purposely|batch[ _]stat|statistics of the (test )?batch"
     r"|monte[ -]?carlo|\bmc[ -]?dropout"
     r"|teacher[ -]forcing|(training|dropout|noise)\W{0,6}(is |stays |kept |always )*(on |active |enabled )?"
     r"(at|during|in|both) (test|inference|train)|uncertaint|pix2pix|prenet",
@@ -35,6 +36,16 @@ def says_so(site: Site) -> str | None:
         _, mark, comment = lines[number].partition("#")
         if mark and "modelint:" not in comment and _SAYS_SO.search(comment):  # an ignore's reason is for people
             return "a comment says so"
+    return None
+
+
+def is_named_so(event: CallEvent) -> str | None:
+    """Why the mode of a call is taken for meant: what it is passed by, here or further out, says so by its name."""
+    for expression in mode_written(event.site.node, event.frame):
+        for node in descendants_of(expression):
+            name = node.value if isinstance(node, (libcst.Name, libcst.SimpleString)) else ""
+            if _SAYS_SO.search(name):
+                return f"{name} says so"
     return None
 
 
@@ -64,6 +75,16 @@ def is_sampling(event: CallEvent) -> bool:
         if isinstance(outer, (libcst.FunctionDef, libcst.Lambda)):
             return False
     return False
+
+
+def iterated_over(site: Site) -> list[str]:
+    """The names in what the innermost loop around a site goes over, within its function."""
+    for outer in reversed(path_to(site.script, site.node)):
+        if isinstance(outer, libcst.For):
+            return sorted(_names(outer.iter))
+        if isinstance(outer, libcst.FunctionDef):
+            break
+    return []
 
 
 def are_side_by_side(one: Site, other: Site) -> bool:

@@ -150,6 +150,7 @@ class _Simulation:
 
     def __init__(self, version: KerasVersion, learning_phase: Training) -> None:
         self.modes: dict[int, set[Training]] = {}
+        self.perhaps = 0  # tests around what is run, which may not hold
         self.version = version
         self.learning_phase = learning_phase if version is KerasVersion.KERAS_2 else None
         self.erases = version in (KerasVersion.KERAS_3_10, KerasVersion.KERAS_3_16)
@@ -186,7 +187,10 @@ class _Simulation:
     def _run(self, node: CallNode, own: _Passed, context: _Context | None) -> None:
         """Run the body of ``node``, whose own mode parameter holds ``own``."""
         if node.style is Style.LEAF:
-            self.modes.setdefault(node.key, set()).update(None if mode is _ABSENT else mode for mode in own)
+            modes = self.modes.setdefault(node.key, set())
+            modes.update(None if mode is _ABSENT else mode for mode in own)
+            if self.perhaps:  # what is not run does nothing, as in inference mode
+                modes.add(None)
             return
         replay = node.style in (Style.FUNCTIONAL, Style.SEQUENTIAL)
         for child in node.children:
@@ -195,7 +199,9 @@ class _Simulation:
                 continue
             before = context.mode if context else _NOTHING
             passed = self._replayed(child, own) if replay else self._written(child, held)
+            self.perhaps += held != own
             (self._bypass if child.bypass else self._call)(child, passed, context)
+            self.perhaps -= held != own
             if held != own and context:  # perhaps not run, so perhaps without effect
                 context.mode |= before
 

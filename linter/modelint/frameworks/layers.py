@@ -11,7 +11,7 @@ from modelint.facts import DeclaredLayer, KerasVersion, Passing, Setting, Traits
 from modelint.frameworks import declared as declarations
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.events import LayerEvent, ResetEvent, StaticBatchEvent, TrainableEvent, record
-from modelint.frameworks.graph import GraphNode, Part, forward_pass, passing_of
+from modelint.frameworks.graph import GraphNode, Part, forward_pass, is_differentiated, passing_of
 from modelint.frameworks.guards import reached
 from modelint.frameworks.tensors import Tensor, first_tensor, merged, tensors_in, use
 from modelint.program.frames import Arguments
@@ -231,18 +231,23 @@ def call_layer(interpreter: Interpreter, layer: LayerObject, arguments: Argument
     result = merged(tensors)
     if result is not None and tensors[0].literal and not result.calls:
         return result
-    return result or Tensor(symbolic=GraphNode(Part(layer, arguments.site, passing, reached(interpreter))))
+    if result is not None:
+        return result
+    if is_differentiated(interpreter):
+        return Tensor()  # in a training step, not where a model is built
+    return Tensor(symbolic=GraphNode(Part(layer, arguments.site, passing, reached(interpreter)), presumed=True))
 
 
 def connect(
     interpreter: Interpreter, callee: Value, arguments: Arguments, passing: Passing, bypass: bool = False
-) -> Value | None:
+) -> Tensor | None:
     """Record a call in the graph of its symbolic inputs, or in the forward pass under way; None if it is neither."""
     tensors = list(tensors_in(arguments.all(), interpreter))
     nodes = tuple(dict.fromkeys(t.symbolic for t in tensors if t.symbolic is not None))
     part = Part(callee, arguments.site, passing, reached(interpreter), bypass, arguments)
     if nodes:
-        return replace(merged(tensors) or Tensor(), symbolic=GraphNode(part, nodes), batch_first=False)
+        node = GraphNode(part, nodes, presumed=all(node.presumed for node in nodes))
+        return replace(merged(tensors) or Tensor(), symbolic=node, batch_first=False)
     context = forward_pass(interpreter)
     if context is None:
         return None

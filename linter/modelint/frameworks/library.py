@@ -13,7 +13,7 @@ from modelint.frameworks import keras_layers as table
 from modelint.frameworks.applications import contents
 from modelint.frameworks.declared_names import declared_handlers
 from modelint.frameworks.events import MeanEvent, ModeEvent, SeedEvent, record
-from modelint.frameworks.graph import GraphNode, Part, forward_pass
+from modelint.frameworks.graph import GraphNode, Part, forward_pass, is_differentiated
 from modelint.frameworks.layers import LayerObject, Variables, call_layer, input_tensor, make_layer, note_trainable
 from modelint.frameworks.models import (
     OpaqueModel,
@@ -29,7 +29,7 @@ from modelint.frameworks.names import canonical, layer_kind
 from modelint.frameworks.nests import gathered, map_structure
 from modelint.frameworks.operations import array_shape, compare, note_mixing, operate
 from modelint.frameworks.structure import base_name
-from modelint.frameworks.tapes import Optimizer, Strategy, Tape, graph_gradients, note_scope
+from modelint.frameworks.tapes import Optimizer, Strategy, Tape, gradient_function, graph_gradients, note_scope
 from modelint.frameworks.tensors import Tensor, merged, tensors_in, use
 from modelint.program.frames import Arguments, Frame
 from modelint.program.interpreter import Interpreter
@@ -281,7 +281,7 @@ _HANDLERS: dict[str, Handler] = {
     "keras.backend.in_train_phase": _in_phase(train_first=True),
     "keras.backend.in_test_phase": _in_phase(train_first=False),
     "keras.utils.set_random_seed": _seed("keras.utils.set_random_seed"),
-    "tensorflow.GradientTape": lambda i, a: Tape(),
+    "tensorflow.GradientTape": lambda i, a: Tape(a.frame),
     "tensorflow.function": _function,
     "tensorflow.autograph.experimental.do_not_convert": _function,
     "tensorflow.recompute_grad": _function,
@@ -292,6 +292,9 @@ _HANDLERS: dict[str, Handler] = {
     "keras.utils.smart_cond": _cond,
     "absl.app.run": _run_main,
     "tensorflow.compat.v1.app.run": _run_main,
+    "jax.grad": gradient_function(with_value=False),
+    "jax.value_and_grad": gradient_function(with_value=True),
+    "jax.jit": _function,
     "tensorflow.gradients": graph_gradients,
     "tensorflow.compat.v1.gradients": graph_gradients,
     "keras.backend.gradients": graph_gradients,
@@ -392,10 +395,14 @@ class Frameworks:
                 return own
         return _named(dotted)
 
+    def imported_name(self, package: str, name: str) -> Value | None:
+        found = self.name(f"{package}.{name}")
+        return found if isinstance(found, Named) else None
+
     def surroundings(self, interpreter: Interpreter) -> Hashable:
         if not interpreter.contexts:
             return None
-        in_tape = any(isinstance(context, Tape) for context in interpreter.contexts)
+        in_tape = is_differentiated(interpreter)
         if forward_pass(interpreter) is None:
             return in_tape
         return in_tape, guards.reached(interpreter), guards.has_opaque_guard(interpreter)
@@ -510,6 +517,8 @@ class Frameworks:
 
     def method(self, interpreter: Interpreter, instance: Instance, name: str) -> Value | None:
         if name == "call" and base_name(interpreter, instance) is not None:
+            if isinstance(interpreter.class_attribute(instance.cls, "__call__"), Function):
+                return None  # what calling it does is the program's own affair
             return Builtin("call", lambda i, a: call_model(i, instance, a, through="call"))
         return None
 
@@ -520,14 +529,14 @@ class Frameworks:
         has_call = interpreter.class_attribute(instance.cls, "call") is not None
         graph = interpreter.store.get(instance.identity, "#graph")
         if not has_call and graph is None and layer_kind(base) is None:
-            method = interpreter.class_attribute(instance.cls, "__call__")
-            return None if isinstance(method, Function) else call_model(interpreter, instance, arguments)
+            return call_model(interpreter, instance, arguments)
         tensors = list(tensors_in(arguments.all(), interpreter))
         concrete = any(t.symbolic is None for t in tensors)
-        in_tape = any(isinstance(context, Tape) for context in interpreter.contexts)
+        in_tape = is_differentiated(interpreter)
         is_model = base in ("keras.Model", "keras.Sequential")
         if not is_model and not concrete and not in_tape and forward_pass(interpreter) is None and not tensors:
-            return Tensor(symbolic=GraphNode(Part(instance, arguments.site, Passing.ABSENT, arguments=arguments)))
+            part = Part(instance, arguments.site, Passing.ABSENT, arguments=arguments)
+            return Tensor(symbolic=GraphNode(part, presumed=True))
         return call_model(interpreter, instance, arguments)
 
     def attribute_set(self, interpreter: Interpreter, instance: Instance, name: str, value: Value) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -23,6 +23,7 @@ _KERAS_2_ONLY = re.compile(
     r"^\s*(from|import)\s+(tf_keras|tensorflow\.python\.keras|tensorflow\.contrib)\b|\bfit_generator\(|\btf\.contrib\.",
     re.MULTILINE,
 )
+_IMPORTS_KERAS_2 = re.compile(r"^\s*(from|import)\s+(tf_keras|tensorflow\.python\.keras)\b", re.MULTILINE)
 _KERAS_3_ONLY = re.compile(
     r"\bkeras\.(ops|random|saving|distribution|tree)\.|^\s*from\s+keras\s+import\s+.*\b(ops|random)\b"
     r"|^\s*(from|import)\s+keras\.(src|ops|random)\b|^\s*import\s+keras_(hub|nlp)\b",
@@ -36,7 +37,7 @@ def _needs(text: str) -> tuple[bool, bool]:
     return bool(_KERAS_2_ONLY.search(text)), bool(_KERAS_3_ONLY.search(text))
 
 
-def narrowed(settings: Settings, events: list[Event], modules: Iterable[ModuleState]) -> Settings:
+def narrowed(settings: Settings, events: list[Event], modules: Sequence[ModuleState]) -> Settings:
     """The settings without the Keras versions under which the program cannot run: it uses what they do not have."""
     needs = [_needs(module.script.text) for module in modules]
     keras2 = any(isinstance(event, ModeEvent) for event in events) or any(two for two, _ in needs)
@@ -44,13 +45,15 @@ def narrowed(settings: Settings, events: list[Event], modules: Iterable[ModuleSt
     if keras2 is keras3:
         return settings
     kept = tuple(version for version in settings.versions if (version is KerasVersion.KERAS_2) is keras2)
+    if not kept and keras2 and any(_IMPORTS_KERAS_2.search(module.script.text) for module in modules):
+        kept = (KerasVersion.KERAS_2,)  # whatever the project declares of the package keras
     return replace(settings, versions=kept) if kept else settings
 
 
 def lower(
     interpreter: Interpreter,
     events: list[Event],
-    modules: Iterable[ModuleState],
+    modules: Sequence[ModuleState],
     path: str,
     settings: Settings,
     executed: int,

@@ -13,13 +13,15 @@ from modelint.documents import Script, Site
 from modelint.documents.trees import children_of
 from modelint.facts import Passing
 from modelint.frameworks.applications import Contents
-from modelint.frameworks.datasets import Batching, batching_of
+from modelint.frameworks.datasets import Batching, Dataset, batching_of
 from modelint.frameworks.events import CallEvent, EvaluateEvent, FitEvent, ModelEvent, ResetEvent, record
 from modelint.frameworks.graph import GraphNode, Part, passing_of
 from modelint.frameworks.guards import reached
+from modelint.frameworks.layer_lists import WEIGHTS, SomeLayer, SomeLayers
 from modelint.frameworks.layers import LayerObject, Variables, connect, note_trainable
+from modelint.frameworks.names import canonical
 from modelint.frameworks.tapes import Tape, note_scope, strategy_scopes
-from modelint.frameworks.tensors import Tensor, merged, tensors_in
+from modelint.frameworks.tensors import Tensor, merged, tensors_in, use
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import (
@@ -38,6 +40,9 @@ from modelint.program.values import (
     new_identity,
 )
 
+MOST_STEPS = 2
+"""How often a model's own training step is executed, for something may be frozen between two fits."""
+
 FITTING = frozenset(("fit", "fit_generator", "train_on_batch"))
 EVALUATING = frozenset(
     (
@@ -48,16 +53,6 @@ EVALUATING = frozenset(
         "predict_on_batch",
         "test_on_batch",
         "predict_classes",
-    )
-)
-VARIABLES = frozenset(
-    (
-        "trainable_variables",
-        "trainable_weights",
-        "variables",
-        "weights",
-        "non_trainable_variables",
-        "non_trainable_weights",
     )
 )
 
@@ -126,40 +121,24 @@ class Functional(ModelObject):
 
 
 class Application(ModelObject):
-    """A network of ``keras.applications``."""
+    """A network of ``keras.applications``. ``known`` are those of its layers that matter, one for all of a kind."""
 
-    __slots__ = ("contents", "include_top")
+    __slots__ = ("known",)
 
     def __init__(self, kind: str, site: Site, contents: Contents, include_top: bool) -> None:
         super().__init__(kind, site)
-        self.contents = contents
-        self.include_top = include_top
+        known = []
+        if contents.batchnorm:
+            known.append(LayerObject("BatchNormalization", {}, site, ()))
+        if contents.dropout or (contents.dropout_in_top and include_top):
+            known.append(LayerObject("Dropout", {"rate": 0.2}, site, ()))
+        self.known = tuple(known)
 
 
 class OpaqueModel(ModelObject):
     """A model whose content is not known (loaded from a file, from a hub)."""
 
     __slots__ = ()
-
-
-class SomeLayerOf(Value):
-    """Some layer of a model, it is not known which."""
-
-    __slots__ = ("model",)
-
-    def __init__(self, model: Value) -> None:
-        self.model = model
-
-    def attribute(self, interpreter: Interpreter, name: str) -> Value:
-        if name in ("output", "input"):
-            return symbolic_output(self.model)
-        if name in VARIABLES:
-            return Variables((self.model,))
-        return UNKNOWN
-
-    def set_attribute(self, interpreter: Interpreter, name: str, value: Value) -> None:
-        if name == "trainable":
-            note_trainable(interpreter, self.model, UNKNOWN)
 
 
 def symbolic_output(model: Value) -> Value:
@@ -195,7 +174,10 @@ def fill_sequential(interpreter: Interpreter, model: Sequential, arguments: Argu
 def make_functional(interpreter: Interpreter, arguments: Arguments) -> Value:
     """``keras.Model(inputs, outputs)``."""
     named = arguments.named(("inputs", "outputs", "name"))
-    outputs = _nodes(interpreter, named.get("outputs") or named.get("output"))
+    given = named.get("outputs") or named.get("output") or UNKNOWN
+    outputs = _nodes(interpreter, given)
+    for tensor in tensors_in((given,), interpreter):
+        use(interpreter, tensor, "layer")  # models called on the way are layers of this one
     inputs = _nodes(interpreter, named.get("inputs") or named.get("input"))
     name = named.get("name")
     if not outputs:
@@ -232,7 +214,7 @@ def make_application(interpreter: Interpreter, name: str, contents: Contents, ar
 def model_parameters(interpreter: Interpreter, model: Value) -> list[str]:
     """The parameter names of a model's call, without self."""
     if isinstance(model, Instance):
-        method = interpreter.class_attribute(model.cls, "call")
+        method = interpreter.class_attribute(model.cls, "call") or interpreter.class_attribute(model.cls, "__call__")
         if isinstance(method, Function):
             parameters = method.node.params
             names = [p.name.value for p in (*parameters.posonly_params, *parameters.params)]
@@ -268,11 +250,22 @@ def call_model(
         return UNKNOWN
     output = connect(interpreter, model, arguments, passing, bypass=through == "call")
     if output is not None:
-        return output
+        node = output.symbolic
+        if node is None or not node.presumed or is_layer_class(interpreter, model):
+            return output
+        presumed = run_event(interpreter, model, arguments, through, passing)
+        presumed.presumed = True
+        return replace(output, calls=output.calls | {presumed})
     event = run_event(interpreter, model, arguments, through, passing)
     tensors = list(tensors_in(arguments.all(), interpreter))
     result = merged(tensors) or Tensor()
     return replace(result, calls=result.calls | {event}, literal=False, shape=None, batching=event.batching)
+
+
+def is_layer_class(interpreter: Interpreter, model: Value) -> bool:
+    """Whether what is called is of a class of layers, not of models."""
+    base = interpreter.library_base(model.cls) if isinstance(model, Instance) else None
+    return base is not None and canonical(base.dotted) not in ("keras.Model", "keras.Sequential")
 
 
 def run_event(
@@ -322,6 +315,7 @@ def _fit(through: str) -> Method:
                 keywords={**named, "x": data},
             ),
         )
+        run_step(interpreter, model, "train_step", data, arguments)
         validation = named.get("validation_data")
         if validation is not None or "validation_steps" in named:
             record(
@@ -336,9 +330,28 @@ def _fit(through: str) -> Method:
                     **_floor_division(interpreter, arguments, "validation_steps"),
                 ),
             )
+            run_step(interpreter, model, "test_step", UNKNOWN if validation is None else validation, arguments)
         return UNKNOWN
 
     return fit
+
+
+def run_step(interpreter: Interpreter, model: Value, name: str, data: Value, arguments: Arguments) -> None:
+    """Run what the program has ``fit`` or ``evaluate`` do with a batch: its own ``train_step`` or ``test_step``."""
+    for one in alternatives(model):
+        step = interpreter.class_attribute(one.cls, name) if isinstance(one, Instance) else None
+        if not isinstance(one, Instance) or not isinstance(step, Function):
+            continue
+        key = ("run", name, one.identity)
+        if interpreter.memory.get(key, 0) >= MOST_STEPS:
+            continue
+        interpreter.remember(key, interpreter.memory.get(key, 0) + 1)
+        batch = data.element(interpreter) if isinstance(data, Dataset) else UNKNOWN
+        interpreter.loop_depth += 1
+        try:
+            interpreter.call(step.bind(one), Arguments((batch,), {}, arguments.node, arguments.frame))
+        finally:
+            interpreter.loop_depth -= 1
 
 
 class _Division(TypedDict, total=False):
@@ -395,6 +408,8 @@ def _evaluate(through: str) -> Method:
                 **_floor_division(interpreter, arguments, "steps"),
             ),
         )
+        if through.startswith("evaluate"):
+            run_step(interpreter, model, "test_step", data, arguments)
         if not through.startswith("predict"):
             return UNKNOWN
         event = CallEvent(
@@ -446,10 +461,24 @@ def _layers(interpreter: Interpreter, model: Value) -> Value:
     if isinstance(model, Instance):
         return interpreter.new_list(tuple(tracked_layers(interpreter, model)))
     if isinstance(model, Functional):
-        found = [node.part.callee for node in model.nodes() if node.part is not None]
-        if all(not isinstance(value, Application) for value in found):
-            return interpreter.new_list(tuple(dict.fromkeys(found)))
-    return interpreter.new_list((), SomeLayerOf(model))
+        parts = [node.part for node in model.nodes() if node.part is not None]
+        if not any(node.inlined for node in model.nodes()):
+            return interpreter.new_list(tuple(dict.fromkeys(part.callee for part in parts)))
+    return _some_layers(model)
+
+
+def _some_layers(model: Value) -> SomeLayers:
+    """The layers of a model that are not all known, and how many they are."""
+    known: list[LayerObject] = []
+    if isinstance(model, Application):
+        known.extend(model.known)
+    for node in model.nodes() if isinstance(model, Functional) else ():
+        callee = node.part.callee if node.part is not None else None
+        if isinstance(callee, LayerObject):
+            known.append(callee)
+        elif isinstance(callee, Application) and node.inlined:
+            known.extend(callee.known)
+    return SomeLayers(model, tuple(dict.fromkeys(known)), lambda: symbolic_output(model))
 
 
 def _add(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
@@ -460,7 +489,8 @@ def _add(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
 
 def _get_layer(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
     name, index = arguments.get(0, "name"), arguments.get(1, "index")
-    items = _layers(interpreter, model).iterate(interpreter)
+    layers = _layers(interpreter, model)
+    items = layers.iterate(interpreter)
     if items is not None:
         if isinstance(index, Const) and type(index.value) is int and -len(items) <= index.value < len(items):
             return items[index.value]
@@ -468,11 +498,24 @@ def _get_layer(interpreter: Interpreter, model: Value, arguments: Arguments) -> 
             for item in items:
                 if getattr(item, "name", None) == name.value:
                     return item
-    return SomeLayerOf(model)
+    return SomeLayer(_some_layers(model).some())
 
 
 def _call_directly(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
-    return call_model(interpreter, model, arguments, through="call")
+    is_endpoint = isinstance(model, OpaqueModel) and model.kind == "saved_model.load"  # a function that was exported
+    return call_model(interpreter, model, arguments, through="__call__" if is_endpoint else "call")
+
+
+def _call_stateless(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
+    """``model.stateless_call(trainable, non_trainable, *inputs)``: the outputs, and the variables that it updated."""
+    inputs = Arguments(arguments.positional[2:], arguments.keywords, arguments.node, arguments.frame, arguments.extra)
+    return Tuple((call_model(interpreter, model, inputs, through="stateless_call"), UNKNOWN))
+
+
+def _export(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
+    """``model.export(path)`` traces a call of the model that says nothing of the mode."""
+    run_event(interpreter, model, arguments, "export", Passing.ABSENT)
+    return NONE
 
 
 def _reset(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
@@ -494,9 +537,11 @@ _METHODS: dict[str, Method] = {
     "add": _add,
     "get_layer": _get_layer,
     "call": _call_directly,
+    "stateless_call": _call_stateless,
+    "export": _export,
     "__call__": lambda interpreter, model, arguments: call_model(interpreter, model, arguments),
     **dict.fromkeys(("build", "summary", "save", "save_weights", "load_weights", "pop", "set_weights"), _first_of),
-    **dict.fromkeys(("export", "to_json", "get_config", "count_params", "get_weights"), _same),
+    **dict.fromkeys(("to_json", "get_config", "count_params", "get_weights"), _same),
     **dict.fromkeys(("reset_states", "reset_state"), _reset),
 }
 
@@ -506,7 +551,7 @@ def model_attribute(interpreter: Interpreter, model: Value, name: str) -> Value 
     if name in _METHODS:
         method = _METHODS[name]
         return Builtin(f"model.{name}", lambda i, a: method(i, model, a))
-    if name in VARIABLES:
+    if name in WEIGHTS:
         return Variables((model,))
     if name == "layers":
         return _layers(interpreter, model)

@@ -368,6 +368,8 @@ def _reduce(interpreter: Interpreter, name: str, last: str, arguments: Arguments
             record(interpreter, event)
         elif operand.batch_first or (last == "moments" and axis is not None):
             result = replace(result, statistics=result.statistics | {event})
+    if last == "moments" and over_batch:
+        note_operation(interpreter, context, name, arguments, stochastic=False)
     keeps = isinstance(axis, tuple) and 0 not in axis
     row_mean = axis is None and last in ("mean", "reduce_mean")
     made = replace(result, batch_first=keeps and operand.batch_first, row_mean=row_mean)
@@ -433,6 +435,7 @@ def _draw(interpreter: Interpreter, name: str, last: str, arguments: Arguments) 
             named_guard=is_named_mode(interpreter),
         ),
     )
+    note_operation(interpreter, context, name, arguments, stochastic=True)
     tensors = list(tensors_in(arguments.all(), interpreter))
     if context is not None:
         return tensors[0] if name.startswith("tensorflow.image.") and tensors else Tensor()

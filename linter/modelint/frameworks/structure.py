@@ -6,7 +6,7 @@ it calls is recorded. The result is a tree of calls, from which the mode of ever
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import libcst
 
@@ -57,6 +57,7 @@ class Structure:
     default: Passing = Passing.NONE
     opaque: bool = False
     method: Function | None = None
+    by_hand: bool = False  # it overrides ``__call__``, and so does without what that does
     context: ForwardContext | None = field(default=None)
 
 
@@ -112,7 +113,7 @@ def _compute(interpreter: Interpreter, value: Value, arguments: Arguments | None
             parts = tuple(node.part for node in value.nodes() if node.part is not None)[:MOST_PARTS]
             return Structure(Style.FUNCTIONAL, parts)
         case Application():
-            return Structure(Style.FUNCTIONAL, _application(value))
+            return Structure(Style.FUNCTIONAL, tuple(Part(layer, value.site) for layer in value.known))
         case OpaqueModel():
             return Structure(Style.FUNCTIONAL, opaque=True)
         case Instance():
@@ -150,15 +151,6 @@ def _stacked(interpreter: Interpreter, model: Sequential) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _application(model: Application) -> tuple[Part, ...]:
-    parts: list[Part] = []
-    if model.contents.batchnorm:
-        parts.append(Part(LayerObject("BatchNormalization", {}, model.site, ()), model.site))
-    if model.contents.dropout or (model.contents.dropout_in_top and model.include_top):
-        parts.append(Part(LayerObject("Dropout", {"rate": 0.2}, model.site, ()), model.site))
-    return tuple(parts)
-
-
 def _instance(interpreter: Interpreter, instance: Instance, arguments: Arguments | None) -> Structure:
     base = base_name(interpreter, instance)
     own = interpreter.store.get(instance.identity, "#graph")
@@ -166,6 +158,10 @@ def _instance(interpreter: Interpreter, instance: Instance, arguments: Arguments
     if not isinstance(method, Function):
         if own is not None:
             return structure_of(interpreter, own)
+        by_hand = interpreter.class_attribute(instance.cls, "__call__")
+        if isinstance(by_hand, Function):
+            style = Style.MODEL if is_model_class(base) else Style.LAYER
+            return replace(run_forward(interpreter, instance, by_hand, style, arguments), by_hand=True)
         kind = layer_kind(base) if base is not None else None
         if kind is not None:
             site = instance.cls.module.script.site(instance.cls.node)
@@ -196,7 +192,8 @@ def run_forward(
     finally:
         interpreter.contexts, interpreter.guards, interpreter.loop_depth = saved
     parameter, default = mode_parameter(method)
-    return Structure(style, tuple(context.parts[:MOST_PARTS]), parameter, default, context.opaque, method, context)
+    parts = tuple(context.parts[:MOST_PARTS])
+    return Structure(style, parts, parameter, default, context.opaque, method, context=context)
 
 
 def _build_first(interpreter: Interpreter, instance: Instance) -> None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelint.frameworks.events import CallEvent, GradientEvent, record
+from modelint.frameworks.graph import GradientContext
 from modelint.frameworks.layers import Variables
 from modelint.frameworks.tensors import Tensor, tensors_in
-from modelint.program.frames import Arguments
+from modelint.program.frames import Arguments, Frame
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import (
     NONE,
@@ -17,6 +18,7 @@ from modelint.program.values import (
     Const,
     DictObject,
     Function,
+    Handler,
     ListObject,
     Object,
     Range,
@@ -30,10 +32,14 @@ TRAINING = frozenset(("gradient", "apply_gradients", "minimize", "compute_gradie
 """The methods of tapes and optimizers that a training step calls."""
 
 
-class Tape(Object):
-    """A ``tf.GradientTape``."""
+class Tape(GradientContext):
+    """A ``tf.GradientTape``, and where the program makes it, if it does."""
 
-    __slots__ = ()
+    __slots__ = ("frame",)
+
+    def __init__(self, frame: Frame | None = None) -> None:
+        super().__init__()
+        self.frame = frame
 
     def enter(self, interpreter: Interpreter) -> Value:
         interpreter.contexts.append(self)
@@ -77,7 +83,7 @@ class Optimizer(Object):
 
     def attribute(self, interpreter: Interpreter, name: str) -> Value:
         match name:
-            case "apply_gradients" | "apply" | "assign":
+            case "apply_gradients" | "apply" | "assign" | "stateless_apply":
                 return Builtin(f"optimizer.{name}", apply_gradients)
             case "minimize":
                 return Builtin("optimizer.minimize", minimize)
@@ -99,6 +105,34 @@ def apply_gradients(interpreter: Interpreter, arguments: Arguments) -> Value:
                 if owners:
                     gradient.sources = Variables(tuple(owners))
     return NONE
+
+
+def gradient_function(with_value: bool) -> Handler:
+    """``jax.grad(f)`` and ``jax.value_and_grad(f)``: a function that runs f and differentiates what it gives first."""
+
+    def make(interpreter: Interpreter, arguments: Arguments) -> Value:
+        function = arguments.at(0, "fun")
+        return Builtin("gradient function", lambda i, a: _differentiated(i, function, a, with_value))
+
+    return make
+
+
+def _differentiated(interpreter: Interpreter, function: Value, arguments: Arguments, with_value: bool) -> Value:
+    tape = Tape()
+    tape.enter(interpreter)
+    value = interpreter.call(function, arguments)
+    tape.leave(interpreter)
+    items = value.iterate(interpreter)
+    target = items[0] if items else value
+    gradient = Tensor(gradients=frozenset({note_gradient(interpreter, tape, target, arguments.at(0), arguments)}))
+    return Tuple((value, gradient)) if with_value else gradient
+
+
+def note_backward(interpreter: Interpreter, loss: Tensor, arguments: Arguments) -> None:
+    """Record ``loss.backward()``: the gradient by the weights of all models behind a loss, which is then applied."""
+    if loss.calls:
+        models = tuple(dict.fromkeys(call.model for call in sorted(loss.calls, key=lambda call: call.order)))
+        note_gradient(interpreter, None, loss, Variables(models), arguments).applied = True
 
 
 def graph_gradients(interpreter: Interpreter, arguments: Arguments) -> Value:

@@ -116,6 +116,10 @@ class Tensor(Value):
             return self
         if name in ELEMENTWISE_METHODS:
             return self
+        if name == "backward":
+            from modelint.frameworks.tapes import note_backward
+
+            note_backward(interpreter, self, arguments)
         as_function = External(f"numpy.{name}") if name in REDUCING_METHODS else UNKNOWN
         return interpreter.library.unknown_call(
             interpreter,
@@ -174,7 +178,9 @@ def merged(tensors: Iterable[Tensor], **changes: object) -> Tensor | None:
     calls: frozenset[CallEvent] = frozenset().union(*(t.calls for t in found))
     gradients: frozenset[GradientEvent] = frozenset().union(*(t.gradients for t in found))
     nodes = tuple(dict.fromkeys(t.symbolic for t in found if t.symbolic is not None))
-    symbolic = nodes[0] if len(nodes) == 1 else GraphNode(None, nodes) if nodes else None
+    symbolic = nodes[0] if len(nodes) == 1 else None
+    if len(nodes) > 1:
+        symbolic = GraphNode(None, nodes, presumed=all(node.presumed for node in nodes))
     batching = next((t.batching for t in found if t.batching is not None), None)
     settings: dict[str, Any] = {
         "calls": calls,

@@ -9,6 +9,7 @@ from typing import cast
 
 from modelint.documents import Site
 from modelint.facts import InnerModel, KerasVersion, Layer, Mode, Model, Passing, Port, Shape, Traits
+from modelint.frameworks import keras_layers
 from modelint.frameworks.events import TrainableEvent
 from modelint.frameworks.graph import Part
 from modelint.frameworks.keras_modes import CallNode, Entry, Style, Training, Unresolved, resolve
@@ -40,6 +41,7 @@ class Tree:
     default: Passing = Passing.NONE
     keywords: bool = False
     opaque: bool = False
+    by_hand: bool = False
     layer: Layer | None = None
 
     def leaves(self) -> Iterator[Tree]:
@@ -98,7 +100,7 @@ class Trees:
             value, part, structure.style, key=next(self._keys), parameter=structure.parameter, default=structure.default
         )
         tree.keywords = structure.method is not None and accepts_keywords(structure.method)
-        tree.opaque = structure.opaque
+        tree.opaque, tree.by_hand = structure.opaque, structure.by_hand
         if isinstance(value, LayerObject) and not structure.parts:
             tree.layer = self._layer(value, part, above, order)
             return tree
@@ -148,7 +150,8 @@ class Trees:
             name=value.name,
             path=_path(above),
             training=part.passing if part is not None else Passing.ABSENT,
-            frozen=frozen,
+            frozen=frozen is True,
+            perhaps_frozen=frozen is None,
             identity=value.identity,
             calls=_calls(above),
         )
@@ -173,15 +176,18 @@ class Trees:
             calls=_calls(above),
         )
 
-    def is_frozen(self, chain: tuple[Value, ...], order: int) -> bool:
-        """Whether the last of a chain of holders is set not trainable, by itself or by one that holds it."""
-        frozen = False
+    def is_frozen(self, chain: tuple[Value, ...], order: int) -> bool | None:
+        """Whether the last of a chain of holders is set not trainable, by itself or by one that holds it.
+
+        None if it is not known whether it is among those that are.
+        """
+        frozen: bool | None = False
         last = chain[-1]
         if isinstance(last, LayerObject) and last.config.get("trainable") is False:
             frozen = True
         for event in self.trainable:
-            if event.order < order and any(event.target is one for one in chain) and event.flag is not None:
-                frozen = not event.flag
+            if event.order < order and any(event.target is one for one in chain):
+                frozen = None if event.flag is None else not event.flag
         return frozen
 
     # models
@@ -217,7 +223,18 @@ class Trees:
                 for node in tree.all()
                 if node.children and node.part is not None
             },
+            learned=any(map(self._is_learned, tree.all())),
         )
+
+    def _is_learned(self, node: Tree) -> bool:
+        """Whether one part of a model, by itself, may have weights that training changes."""
+        value = node.value
+        if isinstance(value, LayerObject):
+            return value.declared is not None or keras_layers.is_learned(value.kind)
+        if isinstance(value, Instance):
+            held = self.interpreter.store.all(value.identity)
+            return any(isinstance(one, Tensor) and one.parameter for _, one in held)
+        return node.opaque
 
     def _inputs(self, value: Value) -> tuple[Shape | None, ...]:
         """The shapes of a model's inputs: of its symbolic tensors, or as its first layer was told."""
@@ -266,7 +283,7 @@ class Trees:
             default,
             tuple(self.call_node(child, version) for child in tree.children),
             part.reached if part is not None else frozenset({None, True, False}),
-            part.bypass if part is not None else False,
+            tree.by_hand or (part is not None and part.bypass),
             tree.keywords,
         )
 

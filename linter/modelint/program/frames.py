@@ -24,6 +24,7 @@ class ModuleState:
     events: list[object] = field(default_factory=list)  # what its execution at import did, in order
     definitions: list[Function | Class] = field(default_factory=list)
     imports: list[ModuleState] = field(default_factory=list)
+    stars: list[str] = field(default_factory=list)  # packages of which it imports all names
 
 
 @dataclass(slots=True, eq=False)

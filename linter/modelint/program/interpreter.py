@@ -85,7 +85,15 @@ class Interpreter(Statements):
                         return switch(found)
                     return found
             scope = scope.parent
-        return self.importer.builtins.get(name)
+        return self.importer.builtins.get(name) or self._starred(name, frame.module)
+
+    def _starred(self, name: str, module: ModuleState | None) -> Value | None:
+        """A name that a module gets from a package of which it imports all names."""
+        for package in module.stars if module is not None else ():
+            found = self.library.imported_name(package, name)
+            if found is not None:
+                return found
+        return None
 
     def bind_name(self, name: str, value: Value, frame: Frame) -> None:
         """Assign a local, global or nonlocal name."""
@@ -114,10 +122,15 @@ class Interpreter(Statements):
         found = self.store.get(state.frame.identity, name)
         if found is not None:
             return switch(found)
-        return self.importer.submodule(self, state, name) or UNKNOWN
+        return self.importer.submodule(self, state, name) or self._starred(name, state) or UNKNOWN
 
-    def star_names(self, module: Value) -> dict[str, Value]:
-        """What ``from module import *`` binds."""
+    def star_names(self, module: Value, frame: Frame) -> dict[str, Value]:
+        """What ``from module import *`` binds at once. The names of packages are asked for when they are used."""
+        packages = module.state.stars if isinstance(module, Module) else []
+        if isinstance(module, External):
+            packages = [module.dotted]
+        if frame.module is not None:
+            frame.module.stars.extend(packages)
         if isinstance(module, Module):
             return self.importer.public_names(self, module.state)
         return {}

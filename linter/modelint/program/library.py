@@ -23,6 +23,10 @@ class Library(Protocol):
         """The value of a dotted name of a package; ``External`` where nothing is known about it."""
         ...
 
+    def imported_name(self, package: str, name: str) -> Value | None:
+        """What ``name`` is after ``from package import *``; None if the package is not known to have it."""
+        ...
+
     def surroundings(self, interpreter: Interpreter) -> Hashable:
         """What of the place of a call, beside its arguments and the store, its result may depend on."""
         ...

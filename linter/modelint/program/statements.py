@@ -207,7 +207,7 @@ class Statements(Expressions):
     def import_relative(self, dotted: str, level: int, frame: Frame) -> Value:
         raise NotImplementedError  # the interpreter's
 
-    def star_names(self, module: Value) -> dict[str, Value]:
+    def star_names(self, module: Value, frame: Frame) -> dict[str, Value]:
         raise NotImplementedError  # the interpreter's
 
     def _import(self, node: libcst.Import, frame: Frame) -> Exit:
@@ -228,7 +228,7 @@ class Statements(Expressions):
         else:
             module = self.import_module(dotted, frame)
         if isinstance(node.names, libcst.ImportStar):
-            for name, value in self.star_names(module).items():
+            for name, value in self.star_names(module, frame).items():
                 self.bind_name(name, value, frame)
             return Exit.NORMAL
         for alias in node.names:

@@ -41,9 +41,12 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     """A call of a model's ``call`` or ``forward`` from outside of any forward pass."""
     if call.through not in FORWARD_PASSES or call.purpose is Purpose.FORWARD or call.function in DELEGATES:
         return
+    if call.from_inside:
+        return
+    called = f"{call.through}()" if call.bypass is not None else f"what is called here, {call.model}.{call.through},"
     yield rule.at(
         call.place,
-        f"{call.through}() bypasses __call__, which settles the run mode, the dtype and the building of layers; "
+        f"{called} bypasses __call__, which settles the run mode, the dtype and the building of layers; "
         "call the model itself",
         because=call.because,
         confidence=Confidence.HIGH if call.certain else Confidence.MEDIUM,

@@ -72,7 +72,7 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     where = "" if call.mode is Mode.INFERENCE else f" in {version_ranges(in_inference)}"
     parameter = program.mode_argument(call.model)
     argument = f"{parameter}=True" if parameter else None
-    addable = call.training is Passing.ABSENT and program.has_one_purpose(call)
+    addable = call.training is Passing.ABSENT and call.through != "call" and program.has_one_purpose(call)
     yield rule.at(
         call.place,
         f"this training step runs {kinds(call.affected)} in inference mode{where}{_said(call)}; "
@@ -100,6 +100,8 @@ def _said(call: ModelCall) -> str:
 def _advice(call: ModelCall, argument: str | None) -> str:
     if call.runner is not None:
         return "run it in train mode instead"
+    if argument and call.through == "call":  # outside of __call__, what the mode reaches is another matter
+        return f"call the model itself, with {argument}"
     return f"pass {argument}" if argument else f"give {call.model.kind}.call a training parameter and pass True"
 
 

@@ -56,21 +56,26 @@ rule = Rule(__name__, severity=Severity.NOTE, since="0.1")
 @rule.on(ModelCall)
 def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     """A call that predicts without stating the mode, unless it is in train mode everywhere."""
-    states_no_mode = call.through == "__call__" and call.training is Passing.ABSENT
+    states_no_mode = call.through in ("__call__", "export") and call.training is Passing.ABSENT
     if call.purpose is not Purpose.INFERENCE or not states_no_mode or call.mode is Mode.TRAIN or call.deliberate:
+        return
+    if not call.model.learned:  # it makes data
         return
     in_doubt = call.model.opaque and program.settings.pedantic
     if not (call.model.mode_sensitive or in_doubt) or program.mode_argument(call.model) != "training":
         return
     in_train_mode = [version for version, mode in call.modes.items() if mode is Mode.TRAIN]
+    is_export = call.through == "export"
+    if is_export and not in_train_mode:
+        return
     what = "the run mode of this prediction is left to its context"
     if in_train_mode:
-        subject = call.any_call or "this prediction"
+        subject = call.any_call or ("the exported model" if is_export else "this prediction")
         what = f"{subject} runs {kinds(call.affected)} in train mode in {version_ranges(in_train_mode)}"
     harmless = call.mode is Mode.INFERENCE and not call.model.opaque
     yield rule.at(
         call.place,
-        f"{what}; pass training=False",
+        f"{what}; {'export a function that passes' if is_export else 'pass'} training=False",
         because=call.because,
         severity=Severity.WARNING if in_train_mode else None,
         confidence=Confidence.HIGH if call.certain and call.model.mode_sensitive else Confidence.MEDIUM,
@@ -80,4 +85,5 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
 
 def _fix(call: ModelCall, program: Program, safety: Safety) -> Fix | None:
     """State the mode, where it is certain that all which the call gives is predictions."""
-    return call.with_argument("training=False", safety) if call.certain and program.has_one_purpose(call) else None
+    statable = call.through == "__call__" and call.certain and program.has_one_purpose(call)
+    return call.with_argument("training=False", safety) if statable else None

@@ -46,14 +46,20 @@ from modelint import Confidence, Finding, Mode, ModelCall, Passing, Program, Pur
 rule = Rule(__name__, severity=Severity.ERROR, since="0.1")
 
 
+TAKE_THE_MODE = {"__call__", "stateless_call"}
+"""Ways to run a model that can be passed the mode."""
+
+
 @rule.on(ModelCall)
 def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     """A call that predicts, and that ends up in train mode in every version in play."""
     if call.purpose is not Purpose.INFERENCE or call.mode is not Mode.TRAIN or call.deliberate:
         return
+    if not call.model.learned:  # it makes data, which is augmented on purpose
+        return
     if not call.affected:  # all of it is hard-wired in the model, and told there by hard-wired-training
         return
-    subject = call.any_call or "this prediction"
+    subject = call.any_call or ("the exported model" if call.through == "export" else "this prediction")
     yield rule.at(
         call.place,
         f"{subject} runs {kinds(call.affected)} in train mode{_cause(call)}; {_advice(call)}",
@@ -66,6 +72,8 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
 def _cause(call: ModelCall) -> str:
     if call.runner is not None:
         return f" ({call.runner} does)"
+    if call.training is Passing.FALSE:
+        return ", whatever it is passed: the mode is a constant in the model"
     if call.training is Passing.TRUE:
         return " (training=True)"
     return f" because {call.mode_reason}" if call.mode_reason else ""
@@ -77,7 +85,11 @@ def _advice(call: ModelCall) -> str:
         return "pass training=self.training to it" if functional else "call eval() before saving it"
     if call.runner is not None:
         return "run it in inference mode instead"
-    return "pass training=False" if call.through == "__call__" else "leave the mode of its layers to the caller"
+    if call.through == "export":
+        return "export a function that passes training=False (keras.export.ExportArchive)"
+    if call.through not in TAKE_THE_MODE or call.training is Passing.FALSE:
+        return "leave the mode of its layers to the caller"
+    return "pass training=False"
 
 
 def _is_settled_by_the_call(call: ModelCall, program: Program) -> bool:
