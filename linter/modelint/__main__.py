@@ -14,6 +14,11 @@ def run() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):  # what matters was written and flushed before
             stream.flush()
+    if "multiprocessing" in sys.modules:  # an interrupted run leaves its processes at work
+        from multiprocessing import active_children
+
+        for child in active_children():
+            child.kill()
     os._exit(code)
 
 

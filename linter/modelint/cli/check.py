@@ -61,6 +61,13 @@ if TYPE_CHECKING:
 @click.option("--stdin-filename", metavar="PATH", help="The name of what is read from -.")
 @watch_option
 @click.option("--no-cache", is_flag=True, help="Use nothing that was kept from earlier runs.")
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="In how many processes files may be examined.  [one for each processor]",
+)
 @click.option("--quiet", "-q", is_flag=True, help="Print findings only, no summary and no progress.")
 @click.option("--verbose", "-v", is_flag=True, help="Say on stderr what is examined and how it is understood.")
 def check(paths: tuple[str, ...], **options: Any) -> int:
@@ -83,7 +90,10 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
 def _prepared(paths: tuple[str, ...], options: dict[str, Any], catalogue: Catalogue) -> tuple[Run, Check]:
     """A run, and what does it, with what fixes come to, and shows what it finds."""
     from modelint.workspace.run import Run
+    from modelint.workspace.workers import available
 
+    # what is watched is what this process looks for
+    options["jobs"] = 1 if options["watch"] else options["jobs"] or available()
     request = request_of(paths, options, overrides_of(options, catalogue))
     narrow = prepared(options, request, catalogue)
     asking = asking_of(options) if options["confirm"] else None

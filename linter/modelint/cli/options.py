@@ -134,7 +134,9 @@ def request_of(paths: tuple[str, ...], options: Mapping[str, Any], overrides: Ov
         paths = tuple(name if path == "-" else path for path in paths)
     elif stdin_filename:
         raise UserError("--stdin-filename names what is read from the path -, which is not given")
-    return Request(paths or (".",), overrides, config, isolated, options["force_exclude"], overlay)
+    return Request(
+        paths or (".",), overrides, config, isolated, options["force_exclude"], overlay, options.get("jobs") or 1
+    )
 
 
 def report_of(run: Run, *, quiet: bool) -> Report:

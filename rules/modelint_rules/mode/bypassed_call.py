@@ -11,7 +11,8 @@ Call the model: `model(x)`, `model(x, training=False)`.
 ## When it is not a bug
 
 A subclass that calls `super().call(x)`, a wrapper whose own `call` or `__call__` delegates, and building a functional
-model from a subclass's `call` on symbolic inputs are not reported.
+model from a subclass's `call` on symbolic inputs are not reported. Nor is a method that calls `self.call`, a class that
+overrides `__call__` itself, or an endpoint that a SavedModel was exported with under that name.
 
 ## Fix safety
 

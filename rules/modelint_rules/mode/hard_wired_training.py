@@ -16,7 +16,8 @@ Leave the mode to the caller: drop the argument, or hand on `call`'s own `traini
 
 Monte-Carlo dropout and generators in the manner of pix2pix are meant to be random: say so in a comment at the layer, or
 with `# modelint: ignore[hard-wired-training] reason`. A constant `training=False` on a frozen base is not reported, nor
-is a layer of a model that the model around it always calls in inference mode, which overrides the constant.
+is a layer of a model that the model around it always calls in inference mode, which overrides the constant, or one that
+is called under `if training:` only.
 
 ## References
 
