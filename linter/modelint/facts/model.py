@@ -164,8 +164,8 @@ class Model:
     ``kind`` is "Sequential", "Functional", the user's class name, or e.g. "ResNet50" (keras.applications).
     ``opaque`` says that part of it could not be examined; ``origin`` is where it was made. ``assumed`` are those of
     ``edges`` that only say in which order a forward pass of the program's own calls its layers. ``inner`` are the calls
-    of models inside it by the numbers that ``Layer.calls`` has, empty where these are not told apart. ``learned`` is
-    False for what only prepares data: none of it has weights, as far as is known.
+    of models inside it by the numbers that ``Layer.calls`` has, empty where these are not told apart. ``prepares_data``
+    is known of what has no weights and no dropout: whatever of it is random is an augmentation.
     """
 
     kind: str
@@ -180,7 +180,7 @@ class Model:
     outputs: tuple[Port, ...] = ()
     assumed: frozenset[tuple[int, int]] = frozenset()
     inner: Mapping[int, InnerModel] = field(default_factory=dict)
-    learned: bool = True
+    prepares_data: bool = False
 
     @cached_property
     def graph(self) -> networkx.MultiDiGraph[int]:

@@ -223,14 +223,16 @@ class Trees:
                 for node in tree.all()
                 if node.children and node.part is not None
             },
-            learned=any(map(self._is_learned, tree.all())),
+            prepares_data=not any(map(self._is_of_a_network, tree.all())),
         )
 
-    def _is_learned(self, node: Tree) -> bool:
-        """Whether one part of a model, by itself, may have weights that training changes."""
+    def _is_of_a_network(self, node: Tree) -> bool:
+        """Whether one part of a model, by itself, may have weights that training changes, or is there for training."""
         value = node.value
         if isinstance(value, LayerObject):
-            return value.declared is not None or keras_layers.is_learned(value.kind)
+            if value.declared is not None or value.category in ("dropout", "noise"):
+                return True
+            return keras_layers.is_learned(value.kind)
         if isinstance(value, Instance):
             held = self.interpreter.store.all(value.identity)
             return any(isinstance(one, Tensor) and one.parameter for _, one in held)

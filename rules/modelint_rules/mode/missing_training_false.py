@@ -59,7 +59,7 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     states_no_mode = call.through in ("__call__", "export") and call.training is Passing.ABSENT
     if call.purpose is not Purpose.INFERENCE or not states_no_mode or call.mode is Mode.TRAIN or call.deliberate:
         return
-    if not call.model.learned:  # it makes data
+    if call.model.prepares_data:  # it makes data
         return
     in_doubt = call.model.opaque and program.settings.pedantic
     if not (call.model.mode_sensitive or in_doubt) or program.mode_argument(call.model) != "training":

@@ -25,8 +25,8 @@ Monte-Carlo dropout runs a model many times in train mode and averages; a loop o
 are meant to be random or to use the statistics of the test batch (pix2pix, test-time adaptation): say so in a comment
 at the call, or with `# modelint: ignore[train-mode-at-inference] reason`. Sampling a GAN's generator inside its
 training step, a warm-up call whose result is dropped, and metrics over the outputs of the training step are not
-reported. A model without weights only prepares data, and is meant to augment them; an evaluation that takes the
-statistics of the batch on purpose may say so by the name of its parameter (`use_batch_statistics`).
+reported. A model without weights and without Dropout only prepares data, and is meant to augment them; an evaluation
+that takes the statistics of the batch on purpose may say so by the name of its parameter (`use_batch_statistics`).
 
 ## Fix safety
 
@@ -56,7 +56,7 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     """A call that predicts, and that ends up in train mode in every version in play."""
     if call.purpose is not Purpose.INFERENCE or call.mode is not Mode.TRAIN or call.deliberate:
         return
-    if not call.model.learned:  # it makes data, which is augmented on purpose
+    if call.model.prepares_data:  # it makes data, which is augmented on purpose
         return
     if not call.affected:  # all of it is hard-wired in the model, and told there by hard-wired-training
         return
