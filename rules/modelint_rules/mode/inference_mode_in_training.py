@@ -16,10 +16,10 @@ training=True)`.
 Only a step that updates this model's own weights is reported. Gradients with respect to the input (saliency, Grad-CAM,
 adversarial examples, gradient penalties), frozen bases and teachers, perceptual losses, and the other network of a
 GAN's step run in inference mode rightly. Fine-tuning with BatchNormalization frozen is better said with
-`layer.trainable = False`, which is understood, in a loop over the layers of a ready-made network too; an explicit `training=False` is reported with medium confidence only.
-
-So is a network of which nothing is known but that it is trained here: one that is loaded, or given as an argument by
-code outside of the program. Whether it holds such layers, its user decides. `--pedantic` looks for them.
+`layer.trainable = False`, which is understood, in a loop over the layers of a ready-made network too; an explicit
+`training=False` is reported with medium confidence only. So is a network of which nothing is known but that it is
+trained here: one that is loaded, or given as an argument by code outside of the program. Whether it holds such layers,
+its user decides. `--pedantic` looks for them.
 
 ## Fix safety
 
