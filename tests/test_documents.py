@@ -244,3 +244,14 @@ def test_any_bytes_give_a_document_and_the_cheap_check_agrees(data: bytes) -> No
 def test_any_text_gives_a_document(text: str) -> None:
     document = read_script("file.py", text.encode())
     assert isinstance(document, Script | Unreadable)
+
+
+def test_tabs_beside_spaces_that_python_alone_can_follow_are_refused_with_their_place() -> None:
+    text = "def encoder(x):\n    return x\n\ndef train():\n\tfor image in [1]:\n    \t\timage = 2\n\ntrain()\n"
+    compile(text, "train.py", "exec")
+    refused = read_script("train.py", text.encode())
+    assert isinstance(refused, Unreadable)
+    assert (refused.line, refused.message) == (
+        6,
+        "the indentation mixes tabs and spaces in a way that cannot be followed",
+    )

@@ -317,8 +317,20 @@ def parse_text(path: str, text: str, pieces: Pieces | None = None) -> Script | U
     else:
         return tree
     if module is None:
-        return tree if isinstance(tree, Unreadable) else Unreadable(path, "the file cannot be parsed", 1, 1)
+        return tree if isinstance(tree, Unreadable) else _refused_by_libcst(path, text)
     return Script(path, text, module)
+
+
+_MIXED_INDENT = re.compile(r"^(?: +\t|\t+ )", re.MULTILINE)
+
+
+def _refused_by_libcst(path: str, text: str) -> Unreadable:
+    """That Python parses a file and libcst does not, which is known of one thing: tabs beside spaces."""
+    mixed = _MIXED_INDENT.search(text)
+    if mixed is None:
+        return Unreadable(path, "the file cannot be parsed", 1, 1)
+    line = text.count("\n", 0, mixed.start()) + 1
+    return Unreadable(path, "the indentation mixes tabs and spaces in a way that cannot be followed", line, 1)
 
 
 def check_script(path: str, data: bytes) -> Unreadable | None:

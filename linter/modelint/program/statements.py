@@ -31,6 +31,11 @@ from modelint.program.values import (
 LONGEST_LOOP = 64
 """Loops of a known length up to this are unrolled."""
 
+LONGEST_IDLE_LOOP = 16
+"""The same for loops whose first rounds do nothing but compute."""
+
+FIRST_ROUNDS = 3
+
 
 class Exit(enum.IntEnum):
     """How control leaves a statement."""
@@ -370,16 +375,21 @@ class Statements(Expressions):
     def for_each(self, target: libcst.BaseExpression, iterable: Value, frame: Frame, body: Callable[[], bool]) -> None:
         """Bind ``target`` to the elements of ``iterable`` in turn and run ``body``, until it says False.
 
-        Known elements are taken one by one. Otherwise one element stands for all, and the body runs a second time
-        to see what the first one carried round.
+        Known elements are taken one by one; of a long loop that only computes, the first ones. Otherwise one element
+        stands for all, and the body runs a second time to see what the first one carried round.
         """
         items = iterable.iterate(self.own)
         if items is not None and len(items) <= LONGEST_LOOP and self.steps_left > 0:
-            for item in items:
+            effects = self.own.effects
+            for done, item in enumerate(items):
+                if done == FIRST_ROUNDS and len(items) > LONGEST_IDLE_LOOP and self.own.effects == effects:
+                    break
                 self.assign(target, item, frame)
                 if not body():
-                    break
-            return
+                    return
+            else:
+                return
+            items = items[FIRST_ROUNDS:]
         element = iterable.element(self.own) if items is None or not items else join(items[0], items[-1])
         self.loop_depth += 1
         try:
