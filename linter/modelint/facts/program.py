@@ -61,9 +61,13 @@ class Program:
 
         Where it is not, one mode cannot be right for all of it, and the call itself is not the place to state it.
         """
+        return self.purposes(call) <= {call.purpose, Purpose.DROPPED}
+
+    def purposes(self, call: ModelCall) -> frozenset[Purpose]:
+        """All that the result of a call is for, wherever the program comes by."""
         place = call.place.resolve()
-        others = (other for other in self.all(ModelCall) if other.purpose not in (call.purpose, Purpose.DROPPED))
-        return not any(other.place.resolve() == place for other in others)
+        others = (other for other in self.all(ModelCall) if other.purpose is not call.purpose)
+        return frozenset({call.purpose, *(other.purpose for other in others if other.place.resolve() == place)})
 
     def batchnorms_trained_by(self, run: TrainingRun) -> tuple[Layer, ...]:
         """The BatchNorm layers that a training run gives the statistics of its batches.

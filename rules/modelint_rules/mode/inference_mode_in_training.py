@@ -73,10 +73,13 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     parameter = program.mode_argument(call.model)
     argument = f"{parameter}=True" if parameter else None
     addable = call.training is Passing.ABSENT and call.through != "call" and program.has_one_purpose(call)
+    advice = _advice(call, argument)
+    if Purpose.INFERENCE in program.purposes(call):
+        advice = "hand the mode on to it, for it also predicts"
     yield rule.at(
         call.place,
         f"this training step runs {kinds(call.affected)} in inference mode{where}{_said(call)}; "
-        f"{_advice(call, argument)}",
+        f"{advice}",
         because=call.because,
         confidence=_confidence(call, program),
         fix=call.with_argument(argument, Safety.UNSAFE) if argument and addable else None,

@@ -63,7 +63,7 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     subject = call.any_call or ("the exported model" if call.through == "export" else "this prediction")
     yield rule.at(
         call.place,
-        f"{subject} runs {kinds(call.affected)} in train mode{_cause(call)}; {_advice(call)}",
+        f"{subject} runs {kinds(call.affected)} in train mode{_cause(call)}; {_advice(call, program)}",
         because=call.because,
         confidence=_confidence(call),
         fix=call.with_inference_mode() if _is_settled_by_the_call(call, program) else None,
@@ -80,7 +80,7 @@ def _cause(call: ModelCall) -> str:
     return f" because {call.mode_reason}" if call.mode_reason else ""
 
 
-def _advice(call: ModelCall) -> str:
+def _advice(call: ModelCall, program: Program) -> str:
     if call.model.framework == "torch":
         functional = all(layer.kind.islower() for layer in call.affected)
         return "pass training=self.training to it" if functional else "call eval() before saving it"
@@ -90,6 +90,8 @@ def _advice(call: ModelCall) -> str:
         return "export a function that passes training=False (keras.export.ExportArchive)"
     if call.through not in TAKE_THE_MODE or call.training is Passing.FALSE:
         return "leave the mode of its layers to the caller"
+    if Purpose.TRAINING in program.purposes(call):
+        return "hand the mode on to it, for it also trains"
     return "pass training=False"
 
 
