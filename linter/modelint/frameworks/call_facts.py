@@ -143,9 +143,11 @@ class CallFacts:
         return Purpose.UNKNOWN, "", False
 
     def _is_evaluation(self, event: CallEvent) -> bool:
-        if event.uses & {"decision", "metric"} or evaluation_data(event) is not None:
+        if event.uses & {"decision", "metric"}:
             return True
-        return any(EVALUATION_NAME.search(name) for name in event.functions())
+        looked_at = any(how != "shape" for how in event.uses)
+        by_name = evaluation_data(event) is not None or any(map(EVALUATION_NAME.search, event.functions()))
+        return looked_at and by_name
 
     # modes
 

@@ -25,6 +25,17 @@ if TYPE_CHECKING:
     from modelint.frameworks.tapes import Tape
 
 
+def is_test(path: str) -> bool:
+    """Whether a file holds tests: what it trains is trained for the test's sake."""
+    *folders, name = path.split("/")
+    return (
+        name.startswith("test_")
+        or name.endswith(("_test.py", "_tests.py"))
+        or name == "conftest.py"
+        or "tests" in folders
+    )
+
+
 @dataclass(slots=True, eq=False)
 class Event:
     """Something that happened at a site."""
@@ -67,12 +78,13 @@ class Event:
         return ((method.module.script.site(method.node.name), f"in the forward pass of {self.owner}"),)
 
     def functions(self) -> list[str]:
-        """The names of all functions under way, innermost first."""
+        """The names of all functions under way, innermost first, but those of unit tests, which test anything."""
         names: list[str] = []
         scope: Frame | None = self.frame
         while scope is not None and len(names) < 12:
-            if scope.name is not None:
-                names.append(scope.name)
+            name = scope.name
+            if name is not None and not (name.startswith("test") and scope.module and is_test(scope.module.path)):
+                names.append(name)
             scope = scope.caller
         return names
 

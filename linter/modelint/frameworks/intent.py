@@ -49,17 +49,6 @@ def is_named_so(event: CallEvent) -> str | None:
     return None
 
 
-def is_test(path: str) -> bool:
-    """Whether a file holds tests: what it trains is trained for the test's sake."""
-    *folders, name = path.split("/")
-    return (
-        name.startswith("test_")
-        or name.endswith(("_test.py", "_tests.py"))
-        or name == "conftest.py"
-        or "tests" in folders
-    )
-
-
 def is_sampling(event: CallEvent) -> bool:
     """Whether a call is one of many stochastic passes: repeated without using what the repetition counts."""
     if any(_SAMPLING_NAME.search(name) for name in event.functions()):

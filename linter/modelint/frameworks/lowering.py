@@ -9,9 +9,8 @@ from functools import lru_cache
 
 from modelint.facts import Fact, KerasVersion, Program, Purpose, Settings
 from modelint.frameworks.call_facts import CallFacts, comparisons
-from modelint.frameworks.events import Event, FitEvent, GradientEvent, ModeEvent, TrainableEvent
+from modelint.frameworks.events import Event, FitEvent, GradientEvent, ModeEvent, TrainableEvent, is_test
 from modelint.frameworks.forward_facts import ForwardFacts
-from modelint.frameworks.intent import is_test
 from modelint.frameworks.random_facts import RandomFacts
 from modelint.frameworks.signatures import seeder_of
 from modelint.frameworks.training_facts import TrainingFacts

@@ -9,9 +9,9 @@ from modelint.facts import UNKNOWN as UNKNOWN_SETTING
 from modelint.facts import Governor, KerasVersion, LayerMade, RandomSource, Seeding, Setting, Traits
 from modelint.frameworks import declared as declarations
 from modelint.frameworks import keras_layers as table
-from modelint.frameworks.events import DrawEvent, Event, LayerEvent, SeedEvent
+from modelint.frameworks.events import DrawEvent, Event, LayerEvent, SeedEvent, is_test
 from modelint.frameworks.guards import gates_by_mode
-from modelint.frameworks.intent import is_test, says_so
+from modelint.frameworks.intent import says_so
 from modelint.frameworks.layers import LayerObject, setting, traits_of
 from modelint.frameworks.signatures import signature_of
 from modelint.frameworks.trees import Trees

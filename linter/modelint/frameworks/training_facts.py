@@ -36,9 +36,10 @@ from modelint.frameworks.events import (
     ResetEvent,
     StaticBatchEvent,
     WriteEvent,
+    is_test,
 )
 from modelint.frameworks.graph import GraphNode
-from modelint.frameworks.intent import is_test, says_so
+from modelint.frameworks.intent import says_so
 from modelint.frameworks.keras_modes import Entry
 from modelint.frameworks.layers import LayerObject
 from modelint.frameworks.models import Functional, Sequential

@@ -134,6 +134,9 @@ class Statements(Expressions):
         value = self.evaluate(node.value, frame)
         for target in node.targets:
             self.assign(target.target, value, frame)
+        first = node.targets[0].target
+        if isinstance(first, libcst.Name) and first.value in ("_", "__"):
+            self.library.dropped(self.own, value, node.value, frame)
         return Exit.NORMAL
 
     def _annotated(self, node: libcst.AnnAssign, frame: Frame) -> Exit:
