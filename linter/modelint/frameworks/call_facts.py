@@ -102,7 +102,7 @@ class CallFacts:
                 continue
             if not reaches and (gradient.tape is None or gradient.target_known or "stop_gradient" in event.uses):
                 continue
-            owned = self._owned(gradient, event.model)
+            owned = event.through == "stateless_call" or self._owned(gradient, event.model)
             if owned is True:
                 certain = reaches or not isinstance(event.model, OpaqueModel)
                 return Purpose.TRAINING, "its result is differentiated with respect to its own weights", certain
@@ -222,6 +222,8 @@ class CallFacts:
     def _deliberate(self, event: CallEvent, purpose: Purpose) -> str | None:
         if purpose not in (Purpose.INFERENCE, Purpose.TRAINING):
             return None
+        if event.in_unit_test:
+            return "a unit test"
         told = says_so(event.site) or is_named_so(event)
         if told is not None:
             return told

@@ -6,7 +6,9 @@ their results. ``order`` grows along the execution.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import libcst
@@ -16,7 +18,12 @@ from modelint.facts import Passing, Setting
 from modelint.frameworks.keras_modes import ALWAYS, Training
 from modelint.program.frames import Frame
 from modelint.program.interpreter import Interpreter
-from modelint.program.values import Function, Value, new_identity
+from modelint.program.values import External, Function, Value, new_identity
+
+_TESTING = re.compile(
+    r"^\s*(from|import)\s+(pytest|unittest|absl\.testing|\S*test_case|\S*testing)\b|\btf\.test\.|TestCase\)",
+    re.MULTILINE,
+)
 
 if TYPE_CHECKING:
     from modelint.frameworks.datasets import Batching
@@ -34,6 +41,22 @@ def is_test(path: str) -> bool:
         or name == "conftest.py"
         or "tests" in folders
     )
+
+
+def is_unit_test(frame: Frame) -> bool:
+    """Whether a frame executes a unit test. A script that tests a network is called ``test_network.py`` as well."""
+    owner = frame.function.owner if frame.function is not None else None
+    if owner is not None:
+        names = (base.dotted if isinstance(base, External) else getattr(base, "name", "") for base in owner.mro())
+        if any(name.endswith("TestCase") for name in names):
+            return True
+    named_so = frame.name is not None and frame.name.startswith("test")
+    return named_so and frame.module is not None and _tests_units(frame.module.script.text)
+
+
+@lru_cache(maxsize=2048)
+def _tests_units(text: str) -> bool:
+    return bool(_TESTING.search(text))
 
 
 @dataclass(slots=True, eq=False)
@@ -82,11 +105,20 @@ class Event:
         names: list[str] = []
         scope: Frame | None = self.frame
         while scope is not None and len(names) < 12:
-            name = scope.name
-            if name is not None and not (name.startswith("test") and scope.module and is_test(scope.module.path)):
-                names.append(name)
+            if scope.name is not None and not is_unit_test(scope):
+                names.append(scope.name)
             scope = scope.caller
         return names
+
+    @property
+    def in_unit_test(self) -> bool:
+        """Whether it happens in a unit test, or in what one calls."""
+        scope: Frame | None = self.frame
+        while scope is not None:
+            if is_unit_test(scope):
+                return True
+            scope = scope.caller
+        return False
 
 
 @dataclass(slots=True, eq=False)

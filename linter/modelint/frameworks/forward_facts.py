@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ from modelint.program.values import UNKNOWN, Class, Function, Instance, Value, a
 from modelint.written import Signature
 
 _TRAINING_ONLY = ("training only", "only during training", "only in training", "train-time only", "only at training")
+_AUGMENTING = re.compile(r"^Random|Augment|Jitter|Cut(out|mix)|Mix[uU]p|Crop|Flip")
+"""Names of layers that augment: those of Keras are in train mode, too, where nobody says otherwise."""
 _OUTER = -1
 
 
@@ -76,7 +79,8 @@ class ForwardFacts:
             layers=model.layers,
             lost=tuple(self._lost(tree, place, method, is_model)) if hands_on else (),
             fitted_at=fitted,
-            training_only=any(words in _docstring(cls).lower() for words in _TRAINING_ONLY),
+            training_only=any(words in _docstring(cls).lower() for words in _TRAINING_ONLY)
+            or (not is_model and _AUGMENTING.search(cls.name) is not None),
         )
 
     def _is_run_by_fit(self, instance: Instance) -> bool:
