@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from conftest import RUN
 from modelint.analysis import Analysis
 from modelint.confirm.subjects import Target
-from modelint.confirm.worker import Worker
+from modelint.confirm.worker import Worker, WorkerError
 from modelint.facts import HardWiredMode, KerasVersion, Mode, ModelCall, Program, Settings
 from modelint.workspace.sources import FileSources
 
@@ -182,22 +182,34 @@ def test_what_is_read_of_a_random_model_is_what_running_it_shows(
     seen: list[str] = []
     apart: list[str] = []
 
+    def say(text: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
+
     @settings(RUN, max_examples=number)
     @given(scripts())
     def judge(script: tuple[str, str]) -> None:
         text, entry = script
         path = tmp_path / f"random_model_{len(seen)}_{number}.py"
         path.write_text(text, encoding="utf-8")
-        said, shown = read(program_of(path), entry), run(worker, path, entry)
+        said = read(program_of(path), entry)
         judged = [name for name, value in said.items() if value is not None]
         seen.append(entry if judged else "")
-        apart.extend(
-            f"{name}: read {said[name]}, run {shown[name]}\n{text}" for name in judged if said[name] != shown[name]
-        )
+        try:
+            shown = run(worker, path, entry)
+        except WorkerError as error:
+            found = [f"not run: {error.message}\n{text}"]
+        else:
+            found = [f"{one}: read {said[one]}, run {shown[one]}\n{text}" for one in judged if said[one] != shown[one]]
+        apart.extend(found)
+        for one in found:
+            say(one)
+        if len(seen) % 1_000 == 0:
+            say(f"{len(apart)} disagreements in the first {len(seen)}")
 
     judge()
     judged = sum(map(bool, seen))
-    with capsys.disabled():
-        sys.stdout.write(f"{len(apart)} disagreements in {judged} of {len(seen)} random models\n")
+    say(f"{len(apart)} disagreements in {judged} judged of {len(seen)} random models")
     assert judged > len(seen) // 2
     assert not apart, "\n".join(apart[:3])
