@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import stat
+import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from conftest import Project, Ran
+from modelint.confirm.worker import Worker, WorkerError
 
 CLASSIFIER = """
 import keras
@@ -133,8 +138,8 @@ def test_what_may_be_imported_is_run_on_inputs_of_the_given_shape(project: Proje
 @pytest.mark.parametrize(
     ("before", "budget", "message"),
     [
-        ("import os; os._exit(7)", "60", "the process that ran it ended (exit code 7)"),
-        ("import time; time.sleep(600)", "12", "it took more than"),
+        ("import os; os.kill(os.getpid(), 9)", "60", "the process that ran it ended (signal 9)"),
+        ("import time; time.sleep(600)", "6", "it took more than 6 seconds"),
         ("import socket; socket.create_connection(('192.0.2.1', 80))", "60", "does not let a model use the network"),
         ("open('no such data')", "60", "FileNotFoundError"),
     ],
@@ -151,19 +156,58 @@ def test_whatever_goes_wrong_is_inconclusive_with_the_reason(
 
 
 def interpreter(project: Project, option: str = "") -> tuple[str, Path]:
-    """An interpreter that writes down every start, and where it does."""
+    """An interpreter that writes down every start, by a path from here, and where it does."""
     log = project.path / "starts"
-    script = project.write("python", f'#!/bin/sh\necho >> {log}\nexec {sys.executable} {option} "$@"\n')
+    script = project.write("bin/python", f'#!/bin/sh\necho >> {log}\nexec {sys.executable} {option} "$@"\n')
     script.chmod(script.stat().st_mode | stat.S_IEXEC)
-    return str(script), log
+    return "bin/python", log
 
 
-def test_without_a_framework_it_says_how_to_get_one(project: Project) -> None:
+def test_an_interpreter_without_a_framework_is_told_what_to_install(project: Project) -> None:
     project.write("train.py", CLASSIFIER.format(rate=0.0))
     python, _ = interpreter(project, "-S")
     [found] = confirmations(confirm(project, "--python", python, "train.py"), "train-mode-at-inference")
     assert found["verdict"] == "inconclusive"
-    assert "pip install 'modelint[tensorflow]'" in str(found["message"])
+    assert str(found["message"]).endswith(f"; {project.path / python} -m pip install tensorflow")
+
+
+def with_all_that_modelint_needs(directory: Path) -> Path:
+    """The interpreter of a new environment, in which modelint is installed without its extras."""
+    venv.create(directory)
+    library = next(directory.glob("lib/python*/site-packages"))
+    wanted = ["modelint"]
+    for name in wanted:  # which grows
+        distribution = importlib.metadata.distribution(name)
+        for requirement in map(Requirement, distribution.requires or ()):
+            if requirement.name not in wanted and (
+                not requirement.marker or requirement.marker.evaluate({"extra": ""})
+            ):
+                wanted.append(requirement.name)
+        for top in {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}:
+            (library / top).symlink_to(distribution.locate_file(top))
+    return directory / "bin/python"
+
+
+def test_where_no_framework_is_installed_it_says_in_a_line_how_to_get_one(project: Project) -> None:
+    project.write("train.py", CLASSIFIER.format(rate=0.0))
+    python = with_all_that_modelint_needs(project.path / "environment")
+    command = (str(python), "-m", "modelint", "check", "--confirm", "--select", "train-mode-at-inference", "train.py")
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    [line] = [line for line in ran.stdout.splitlines() if "pip install" in line]
+    assert line.strip().startswith(
+        "= inconclusive: ModuleNotFoundError: No module named 'numpy'; pip install 'modelint["
+    )
+    assert ran.returncode == 1
+
+
+def test_a_module_that_code_of_the_program_misses_is_no_missing_framework(project: Project) -> None:
+    text = SUBCLASS.format(before="pass")
+    project.write("lacking.py", f"import no_such_module\n{text}")
+    project.write("whole.py", text)
+    allowed = ("--allow-import", "lacking.py:Classifier", "--allow-import", "whole.py:Classifier", "--input-shape", "6")
+    lacking, whole = confirmations(confirm(project, *allowed, "lacking.py", "whole.py"), "train-mode-at-inference")
+    assert lacking["message"] == "ModuleNotFoundError: No module named 'no_such_module'"
+    assert whole["verdict"] == "confirmed"
 
 
 def test_what_was_measured_is_not_measured_again(project: Project) -> None:
@@ -175,6 +219,23 @@ def test_what_was_measured_is_not_measured_again(project: Project) -> None:
     assert len(log.read_text().splitlines()) == 1
     confirm(project, "--python", python, "--no-cache", "train.py")
     assert len(log.read_text().splitlines()) == 2
+
+
+REBUILT = {
+    "kind": "rebuilt",
+    "generation": "3",
+    "inputs": [{"shape": [None, 4], "dtype": "float32"}],
+    "layers": [{"class": "Dense", "config": {"units": 2}, "identity": 0, "inbound": [-1], "arguments": {}}],
+    "outputs": [0],
+}
+SCREEN = {"do": "screen", "subject": REBUILT, "device": "cpu", "entry": "false"}
+
+
+def test_a_process_that_takes_too_much_memory_is_ended_and_started_anew() -> None:
+    with Worker(memory=2**27) as worker:  # less than TensorFlow takes
+        for _ in range(2):
+            with pytest.raises(WorkerError, match=r"^it took more than 0\.125 GiB of memory$"):
+                worker.ask(SCREEN, 120)
 
 
 @pytest.mark.parametrize(

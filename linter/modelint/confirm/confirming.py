@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -20,10 +21,13 @@ from modelint.wording import version_ranges
 LONGEST = 60.0
 """Seconds that one model may take, importing its framework included."""
 
-MISSING = (
-    "{}; install it beside modelint (pip install 'modelint[{}]'), or name an interpreter that has it with --python"
-)
-"""What is said when a framework is not installed."""
+_FRAMEWORKS: Mapping[str, tuple[str, str]] = {
+    "onnx": ("onnx", "onnxruntime"),
+    "torch": ("torch", "torch numpy"),
+    "2": ("tensorflow", "tf-keras"),
+    "3": ("tensorflow", "tensorflow"),
+}
+"""What runs a kind of model, or a generation of Keras: the extra of modelint, and the packages, that install it."""
 
 
 class Cache(Protocol):
@@ -125,8 +129,7 @@ class Settler:
         Raises:
             WorkerError: it says nothing; the message is for the user.
         """
-        kind = request["subject"]["kind"]
-        needed = f"{kind} {request['subject'].get('generation', '')}"
+        needed = f"{request['subject']['kind']} {request['subject'].get('generation', '')}"
         if needed in self._missing:
             raise WorkerError(self._missing[needed])
         began = time.monotonic()
@@ -138,15 +141,26 @@ class Settler:
         try:
             answer = self.worker.ask(request, min(LONGEST, self._until - began))
         except WorkerError as error:
-            if error.missing:
-                extra = "torch" if kind.startswith("torch") else "tensorflow"
-                self._missing[needed] = MISSING.format(error.message, extra)
-                raise WorkerError(self._missing[needed]) from None
-            raise
+            if error.missing is None:
+                raise
+            subject = request["subject"]
+            message = f"{error.message}; {_installing(subject, error.missing, self.worker.python)}"
+            if subject["kind"] != "imported":  # which needs what its own code imports
+                self._missing[needed] = message
+            raise WorkerError(message) from None
         answer = {**answer, "seconds": round(time.monotonic() - began, 2)}
         if self.cache is not None:
             self.cache.put(request, answer)
         return answer
+
+
+def _installing(subject: Mapping[str, Any], missing: str, python: str) -> str:
+    """How to get what runs a model for an interpreter that misses a part of it."""
+    kind = "torch" if missing == "torch" else str(subject["kind"]).partition("_")[0]
+    extra, packages = _FRAMEWORKS.get(kind) or _FRAMEWORKS[subject.get("generation", "3")]
+    if python == sys.executable:
+        return f"pip install 'modelint[{extra}]', or name an interpreter that has it with --python"
+    return f"{python} -m pip install {packages}"
 
 
 def confirmed(

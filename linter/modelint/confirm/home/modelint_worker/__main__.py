@@ -29,14 +29,22 @@ def main() -> None:
 
                 subjects = Subjects()
             answer = {"id": request["id"], **ACTIONS[request["do"]](subjects, request)}
-        except ImportError as error:
-            answer = {"id": request["id"], "error": {"kind": "missing", "message": sentence(error)}}
         except MemoryError:
-            answer = {"id": request["id"], "error": {"kind": "memory", "message": "the memory does not suffice"}}
+            answer = {"id": request["id"], "error": {"message": "the memory does not suffice"}}
         except Exception as error:  # the user's model, or the framework, may fail in any way
-            answer = {"id": request["id"], "error": {"kind": "failed", "message": sentence(error)}}
+            answer = {"id": request["id"], "error": {"message": sentence(error), "missing": _missing(error)}}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
+
+
+FRAMEWORKS = frozenset({"keras", "numpy", "onnxruntime", "tensorflow", "tf_keras", "torch"})
+"""What models are run with. That code of the user's imports something else is no matter of the installation."""
+
+
+def _missing(error: Exception) -> str | None:
+    """The framework that could not be imported, if that is what an error says."""
+    name = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    return name if name in FRAMEWORKS else None
 
 
 def _screen(subjects: Any, request: Mapping[str, Any]) -> Answer:

@@ -69,8 +69,10 @@ def _open(subject: Mapping[str, Any], device: str, *, observed: bool) -> Opened:
             from .other_models import OnnxRunner
 
             runner = OnnxRunner(subject["path"], gpu=device != "cpu")
-            provider = runner.session.get_providers()[0]
-            return Opened(runner, _versions("onnxruntime"), "gpu" if provider.startswith("CUDA") else "cpu")
+            on_gpu = runner.session.get_providers()[0].startswith("CUDA")
+            if device == "gpu" and not on_gpu:
+                raise ValueError("onnxruntime sees no GPU")
+            return Opened(runner, _versions("onnxruntime"), "gpu" if on_gpu else "cpu")
         case "torch_export" | "torch_script":
             from .other_models import torch_export, torch_script
 
