@@ -15,6 +15,8 @@ import torch
 import saved_keras_models as keras_models
 import saved_model_builders as saved_models
 from conftest import Project
+from test_tiny_batches_of_models import network as tiny_network
+from test_tiny_batches_of_models import save
 from torch_networks import NETWORKS
 
 KERAS = {
@@ -43,13 +45,18 @@ TORCH = {
     "centred by sample": set(),
     "conv": set(),
     "conv in train mode": {"train-mode-at-inference"},
+    "dropout that ignores the mode": {"train-mode-at-inference"},
     "noise": {"randomness-at-inference"},
     "softmax": set(),
     "softmax over the batch": {"batch-statistics-at-inference"},
 }
 
-KEPT = {"level": {"state-written-at-inference"}, "counted": set()}
-"""Networks with a buffer that every call changes, which ONNX has none of."""
+NOT_IN_ONNX = {
+    "conv without running statistics": {"batch-statistics-at-inference"},
+    "counted": set(),
+    "level": {"state-written-at-inference"},
+}
+"""Networks that are not exported to ONNX, which has no buffers that a call changes."""
 
 NOT_SEEN_IN_SCRIPTS = {"centred", "softmax over the batch"}
 """TorchScript keeps no shapes, so that nothing says which axis is that of the batch."""
@@ -121,7 +128,7 @@ def network(name: str) -> tuple[Any, torch.Tensor]:
 @pytest.mark.parametrize("written", ["onnx", "pt2", "pt"])
 def test_findings_of_files_that_torch_wrote_are_confirmed_by_running_them(project: Project, written: str) -> None:
     shapes = {}
-    networks = TORCH if written == "onnx" else TORCH | KEPT
+    networks = TORCH if written == "onnx" else TORCH | NOT_IN_ONNX
     for name in networks:
         module, sample = network(name)
         shape = ",".join(map(str, sample.shape[1:]))
@@ -159,3 +166,25 @@ def test_an_exported_program_takes_batches_of_the_size_that_it_was_exported_for(
     dynamic = torch.export.export(module, (sample,), dynamic_shapes=[{0: torch.export.Dim("batch", min=1)}])
     torch.export.save(dynamic, "any.pt2")
     assert settled(project, ".") == {"fixed.pt2": {"static-batch-size": "confirmed"}}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_tiny_batches_that_files_fix_are_confirmed(project: Project, repository: Path) -> None:
+    fixture = repository / "fixtures/models/torch_tiny_batch.onnx"
+    project.write("tiny.onnx", fixture.read_bytes())
+    module = torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.BatchNorm1d(4)).train()
+    torch.export.save(torch.export.export(module, (torch.randn(2, 5),)), "tiny.pt2")
+    for family, name in ((keras, "keras3"), (tf_keras, "keras2")):
+        save(tiny_network(family, 2), 2, f"{name}_tiny")
+        save(tiny_network(family, 1), 1, f"{name}_single")
+        save(tiny_network(family, None, mode=None), 2, f"{name}_declared")
+    bound = {"batchnorm-tiny-batch": "confirmed", "static-batch-size": "confirmed"}
+    # what loads a SavedModel in Python takes other sizes than its signature has
+    declared = {"static-batch-size": "inconclusive"}
+    assert settled(project, ".") == {
+        "tiny.onnx": bound,
+        "tiny.pt2": bound,
+        **{f"{name}_tiny": {"batchnorm-tiny-batch": "confirmed", **declared} for name in ("keras2", "keras3")},
+        **{f"{name}_single": {"batchnorm-tiny-batch": "confirmed"} for name in ("keras2", "keras3")},
+        **{f"{name}_declared": declared for name in ("keras2", "keras3")},
+    }

@@ -104,7 +104,7 @@ def hypothesis_of(rule: str, fact: object, program: Program, *, saved: bool = Fa
         case TrainingRun():
             return _of_training(rule, fact, versions)
         case StaticBatch():
-            return Hypothesis(Claim.FIXED_BATCH, versions) if fact.enforced else None
+            return Hypothesis(Claim.FIXED_BATCH, versions, rows=fact.size) if fact.enforced else None
         case FrozenDrift():
             return _of_drift(fact, program)
         case Comparison():

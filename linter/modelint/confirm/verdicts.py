@@ -42,9 +42,9 @@ def decide(hypothesis: Hypothesis, screening: Mapping[str, Any]) -> Confirmation
     if found.verdict is not Verdict.REFUTED or hypothesis.claim in (Claim.WRITES, Claim.DRIFTS, Claim.FIXED_BATCH):
         return found
     if screening["flat"]:
-        return _inconclusive(
-            measured, hypothesis, "every row gets the same output, or none at all, in which nothing can show"
-        )
+        alone = "it takes one row at a time, beside which nothing can change"
+        text = "every row gets the same output, or none at all, in which nothing can show"
+        return _inconclusive(measured, hypothesis, alone if screening["rows"] == 1 else text)
     if not str(screening["dtype"]).startswith(("float", "bfloat")):
         return _inconclusive(measured, hypothesis, "the outputs are no real numbers, in which small changes can show")
     return found
@@ -244,11 +244,14 @@ def _writes(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
 
 def _fixed_batch(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
     size = measured.screening["size"]
+    other = "a single row" if measured.screening["rows"] > 1 else "a batch of two rows"
     if size["error"]:
-        return _confirmed(measured, hypothesis, size, f"a single row is not taken ({size['error']})")
+        return _confirmed(measured, hypothesis, size, f"{other} is not taken ({size['error']})")
     if measured.written():
-        return _inconclusive(measured, hypothesis, "a single row is taken, but not with the state that is its own")
-    return _refuted(measured, hypothesis, "a batch of one row is taken as well")
+        return _inconclusive(measured, hypothesis, f"{other} is taken, but not with the state that is its own")
+    if measured.screening["declared"]:
+        return _inconclusive(measured, hypothesis, f"{other} is taken here, though the model declares its batch")
+    return _refuted(measured, hypothesis, f"{other} is taken as well")
 
 
 def _either(

@@ -61,7 +61,7 @@ def with_other_rows(spec: InputSpec, rows: Array, seed: int) -> Array:
     mixed = rows.copy()
     even = numpy.arange(0, len(rows), 2)
     if other.dtype.kind == "f" and not spec.image:
-        factors = numpy.geomspace(1e-2, 1e2, len(even)).reshape((-1, *(1 for _ in rows.shape[1:])))
+        factors = numpy.geomspace(1e2, 1e-2, len(even)).reshape((-1, *(1 for _ in rows.shape[1:])))
         other = other.copy()
         other[even] = (other[even] * factors).astype(other.dtype)
     mixed[even] = other[even]

@@ -81,11 +81,13 @@ class Screening:
 
     ``content``: rows whose input stayed, beside other rows. ``repeat``: the same input again, after another one.
     ``redrawn``: from the same state, with chance going on, where that differed, for what is carried from call to call
-    is no chance. ``reseeded``: the same again from the same state and seed. ``size``: the last row alone. ``precise``:
-    the same in float64, where it is near the tolerance. ``mode``: against the other way of running it. ``written``:
-    variables that one call changed, with how much. ``flat``: every row got the same output, or no output has rows.
-    ``companions``, ``runs`` and ``draws`` are those of ``training_probes``, ``sizes`` that of ``sweeping``.
-    ``unseen`` are the places that were to be watched and of which nothing ran.
+    is no chance. ``reseeded``: the same again from the same state and seed. ``size``: the last row alone, or twice
+    where it is alone already. ``precise``: the same in float64, where it is near the tolerance. ``mode``: against the
+    other way of running it. ``written``: variables that one call changed, with how much. ``flat``: every row got the
+    same output, or no output has rows. ``declared``: the model says that it takes batches of this size.
+    ``companions``, ``runs``, ``unseeded`` and ``draws`` are those of ``training_probes``, ``sizes`` that of
+    ``sweeping``. ``unseen`` are those of the ``watched`` places of which nothing ran; ``unwatched`` says why they could
+    not be watched, if they could not.
     """
 
     entry: str
@@ -102,6 +104,7 @@ class Screening:
     written: dict[str, float] = field(default_factory=dict)
     precise: Difference | None = None
     flat: bool = False
+    declared: bool = False
     not_a_number: bool = False
     companions: Difference | None = None
     runs: Difference | None = None
@@ -116,9 +119,16 @@ class Screening:
 
 def screen(runner: Runner, entry: str, other: str | None = None, rows: int = ROWS, seed: int = 0) -> Screening:
     """Run the probes; the model is left as it was."""
+    inputs, mixed = drawn(runner, rows, seed)
+    found = Screen(runner, entry, inputs, mixed, seed).screen(other)
+    found.declared = any(spec.batch for spec in runner.specs())
+    return found
+
+
+def drawn(runner: Runner, rows: int, seed: int = 0) -> tuple[list[Array], list[Array]]:
+    """Inputs, of the size that the model takes if that is fixed, and the same with every other row replaced."""
     specs = list(runner.specs())
-    fixed = next((spec.batch for spec in specs if spec.batch), None)
-    rows = fixed or rows
+    rows = next((spec.batch for spec in specs if spec.batch), rows)
     inputs = [draw(spec, rows, seed + 10 * index) for index, spec in enumerate(specs)]
     mixed = [
         with_other_rows(spec, one, seed + 10 * index + 5)
@@ -195,20 +205,24 @@ class _Screen:
         return result
 
     def _size(self, first: list[Array], start: Mapping[str, Array]) -> Difference:
-        """The last row alone, where the model takes batches of any size."""
+        """A batch of another size, where the model takes one."""
         try:
-            alone = self._run([one[-1:] for one in self.inputs], fresh=start)
+            outputs = self._run(self._resized(self.inputs), fresh=start)
         except Exception as error:  # whatever a framework raises for a batch that it does not take
             return Difference(error=sentence(error))
-        return self._last(first, alone)
+        return self._last(first, outputs)
+
+    def _resized(self, inputs: Sequence[Array]) -> list[Array]:
+        """The last row alone, or twice if it is alone already."""
+        return [one[-1:] if self.rows > 1 else numpy.concatenate([one, one]) for one in inputs]
 
     def _has_rows(self, output: Array) -> bool:
         """Whether an output has a row for each of the batch; a state of an RNN has its layers there."""
         return bool(output.shape[:1] == (self.rows,))
 
-    def _last(self, whole: Sequence[Array], alone: Sequence[Array]) -> Difference:
-        """The last row of the outputs that have rows, against what a batch of it alone gives."""
-        pairs = [(a[-1:], b) for a, b in zip(whole, alone, strict=True) if self._has_rows(a)]
+    def _last(self, whole: Sequence[Array], other: Sequence[Array]) -> Difference:
+        """The last row of the outputs that have rows, against that of a batch of another size."""
+        pairs = [(a[-1:], b[-1:]) for a, b in zip(whole, other, strict=True) if self._has_rows(a)]
         return difference([a for a, _ in pairs], [b for _, b in pairs])
 
     def _precise(self) -> Difference | None:
@@ -220,9 +234,9 @@ class _Screen:
         if runner is None:
             return None
         inputs = [one.astype("float64") if one.dtype.kind == "f" else one for one in self.inputs]
-        whole, alone = runner.run(inputs, self.entry), runner.run([one[-1:] for one in inputs], self.entry)
+        whole, other = runner.run(inputs, self.entry), runner.run(self._resized(inputs), self.entry)
         self.calls += 2
-        return self._last(whole, alone)
+        return self._last(whole, other)
 
     def _mode(self, first: list[Array], other: str, start: Mapping[str, Array]) -> Difference:
         self.runner.restore(start)
