@@ -7,9 +7,11 @@ import json
 import stat
 import subprocess
 import sys
+import textwrap
 import venv
 from pathlib import Path
 
+import nbformat
 import pytest
 from packaging.requirements import Requirement
 
@@ -388,3 +390,133 @@ def test_code_under_a_branch_that_is_not_taken_refutes_nothing(project: Project,
         assert found["verdict"] == verdict
         if verdict == "inconclusive":
             assert str(found["message"]).startswith(f"serve.py, line {line} did not run with the inputs")
+
+
+IN_A_GRAPH = """
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+from tensorflow.keras import layers
+
+
+class Traced(layers.Layer):
+    def call(self, x):
+        return tf.cond(tf.reduce_max(x) > 1e6, lambda: x - tf.reduce_mean(x, axis=0), lambda: x)
+
+
+class NotTaken(layers.Layer):
+    @tf.function
+    def call(self, x):
+        if tf.reduce_max(x) > 1e6:
+            x = x - tf.reduce_mean(x, axis=0)
+        return x
+
+
+class Taken(layers.Layer):
+    @tf.function
+    def call(self, x):
+        if tf.reduce_max(x) > -1e6:
+            x = x - tf.reduce_mean(x, axis=0)
+        return x
+
+
+class Harmless(layers.Layer):
+    @tf.function
+    def call(self, x):
+        if tf.reduce_max(x) > -1e6:
+            x = x - tf.reduce_mean(0.0 * x, axis=0)
+        return x
+
+
+class OnlyInAGraph(layers.Layer):
+    @tf.function
+    def call(self, x):
+        slope = tf.gradients(x * x, x)[0]
+        return slope + x - tf.reduce_mean(0.0 * x, axis=0)
+
+
+class Elsewhere(layers.Layer):
+    @tf.function
+    def call(self, x):
+        if tf.reduce_max(x) > 1e6:
+            x = x - tf.reduce_mean(x, axis=0)
+        return x / (1e-3 + tf.reduce_max(tf.abs(x), axis=0))
+
+
+if __name__ == "__main__":
+    for layer in (Traced(), NotTaken(), Taken(), Harmless(), OnlyInAGraph(), Elsewhere()):
+        model = keras.Sequential([keras.Input((4,)), layer])
+        print(np.argmax(model.predict(np.load("images.npy")), axis=1))
+"""
+
+
+@pytest.mark.parametrize("keras", [">=3.10,<3.16", "<3"])
+def test_what_only_a_graph_was_made_of_did_not_run(project: Project, keras: str) -> None:
+    project.write("modelint.toml", f'[frameworks]\nkeras = "{keras}"\n')
+    project.write("serve.py", IN_A_GRAPH)
+    classes = ("Traced", "NotTaken", "Taken", "Harmless", "OnlyInAGraph", "Elsewhere")
+    allowed = [part for name in classes for part in ("--allow-import", f"serve.py:{name}")]
+    rule = "batch-statistics-at-inference"
+    options = ("check", "--confirm", "--output-format", "json", "--select", rule, "--input-shape", "4")
+    found = {
+        (str(one["confirmation"]["source"]).split(",")[0], one["line"]): one["confirmation"]
+        for one in json.loads(project.run(*options, *allowed, "serve.py").out)
+    }
+    assert {place: one["verdict"] for place, one in found.items()} == {
+        ("Traced", 10): "inconclusive",
+        ("NotTaken", 17): "inconclusive",
+        ("Taken", 25): "confirmed",
+        ("Harmless", 33): "refuted",
+        ("OnlyInAGraph", 41): "inconclusive",
+        ("Elsewhere", 48): "inconclusive",  # though its model does mix rows
+        ("Elsewhere", 49): "confirmed",
+    }
+    assert "serve.py, line 10 did not run with the inputs that were drawn" in found["Traced", 10]["message"]
+    assert "serve.py, line 41 cannot be watched (" in found["OnlyInAGraph", 41]["message"]
+
+
+BUILDERS = """
+import keras
+import numpy as np
+from keras import layers
+
+
+class Doubled(layers.Layer):
+    def call(self, x):
+        return 2.0 * x
+
+
+def build():
+    return keras.Sequential([keras.Input((4,)), Doubled(), layers.Dense(3)])
+
+
+def build_other():
+    return keras.Sequential([keras.Input((4,)), Doubled(), layers.BatchNormalization()])
+
+
+if __name__ == "__main__":
+    other = build_other()
+    accuracy = np.mean(np.argmax(other(np.load("x.npy"), training=True), axis=1) == np.load("y.npy"))
+"""
+
+
+def test_a_model_is_not_judged_by_another_that_the_file_makes(project: Project) -> None:
+    project.write("serve.py", BUILDERS)
+    [found] = confirmations(confirm(project, "--allow-import", "serve.py:build", "serve.py"), "train-mode-at-inference")
+    assert (found["verdict"], found["framework"]) == ("inconclusive", None)
+    allowed = ("--allow-import", "serve.py:build", "--allow-import", "serve.py:build_other")
+    [found] = confirmations(confirm(project, *allowed, "serve.py"), "train-mode-at-inference")
+    assert (found["verdict"], found["source"]) == ("confirmed", "build_other, imported")
+
+
+def test_code_of_a_notebook_that_did_not_run_is_named_by_its_cell(project: Project) -> None:
+    head, classes = IN_A_GRAPH.split("\n\n\n", 1)
+    before, _, done = classes.partition('\n\n\nif __name__ == "__main__":\n')
+    cells = [nbformat.v4.new_code_cell(one) for one in (head, "SIZE = 4", before, textwrap.dedent(done))]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), project.path / "serve.ipynb")
+    options = ("--select", "batch-statistics-at-inference", "--input-shape", "4", "--output-format", "json")
+    ran = project.run("confirm", *options, "--allow-import", "serve.ipynb:NotTaken", "serve.ipynb")
+    [found] = [one for one in json.loads(ran.out) if one["confirmation"]["source"] == "NotTaken, imported"]
+    assert (found["cell"], found["line"]) == (3, 10)
+    assert found["confirmation"]["verdict"] == "inconclusive"
+    assert str(found["confirmation"]["message"]).startswith("serve.ipynb, cell 3, line 10 did not run with the inputs")

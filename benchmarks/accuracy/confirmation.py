@@ -50,7 +50,7 @@ class Case:
 def measured(case: Case, entry: str) -> frozenset[str]:
     """What the probes say of a case in a mode."""
     runner, inputs, mixed = case.make()
-    screen = probes._Screen(runner, entry, inputs, mixed, len(inputs[0]), False, 0)
+    screen = probes.Screen(runner, entry, inputs, mixed)
     found = screen.screen(None)
     unsteady = found.reseeded.relative > found.tolerance
     said = {

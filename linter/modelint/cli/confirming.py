@@ -69,8 +69,6 @@ def asking_of(options: Mapping[str, Any]) -> Asking:
     Raises:
         UserError: an option names nothing that can be imported, no shape or no interpreter.
     """
-    import shutil
-
     from modelint.workspace.confirmation import Asking, TargetError, target_of
 
     shapes = [_shape(text) for text in options["input_shape"]]

@@ -54,13 +54,28 @@ class Concern:
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """Code that must run if nothing is to mean something: where it is in its module, and ``shown`` to people."""
+
+    place: Place
+    shown: Place
+
+    @property
+    def where(self) -> str:
+        """The line, for a message; in a notebook that of a cell."""
+        line = self.shown.span.line if self.shown.span is not None else 0
+        cell = f"cell {self.shown.cell}, " if self.shown.cell is not None else ""
+        return f"{os.path.basename(self.shown.path)}, {cell}line {line}"
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """What would settle a finding. ``watched`` are places of code that must run if nothing is to mean something."""
+    """What would settle a finding."""
 
     hypothesis: Hypothesis
     subject: Subject | NoSubject
     concern: Concern | None = None
-    watched: tuple[Place, ...] = ()
+    watched: tuple[Watched, ...] = ()
 
 
 @dataclass(slots=True)
@@ -105,11 +120,6 @@ class Settler:
         if isinstance(question.subject, NoSubject):
             return Confirmation(Verdict.INCONCLUSIVE, f"not run: {question.subject.reason}")
         subject, hypothesis = question.subject, question.hypothesis
-        kind = str(subject.description["kind"])
-        if hypothesis.claim is Claim.UNSEEDED and kind != "rebuilt":
-            return Confirmation(
-                Verdict.INCONCLUSIVE, "not run: only a rebuilt model can be built twice", subject.source
-            )
         try:
             answer = self._answer(_request(question, subject, self.device))
         except WorkerError as error:
@@ -210,9 +220,12 @@ def _request(question: Question, subject: Subject, device: str) -> dict[str, Any
         "other": None if subject.entry else hypothesis.other,
         "rows": hypothesis.rows,
     }
-    if subject.description["kind"] == "imported" and question.watched:
+    if subject.description["kind"] == "imported":
+        request["subject"]["rows"] = hypothesis.rows
         request["watched"] = [
-            {**asdict(place.span), "path": os.path.abspath(place.path)} for place in question.watched if place.span
+            {**asdict(one.place.span), "path": os.path.abspath(one.place.path), "where": one.where}
+            for one in question.watched
+            if one.place.span
         ]
     if hypothesis.claim is Claim.NOISY_STATISTICS:
         return {**request, "do": "companions"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -33,12 +32,13 @@ def decide(hypothesis: Hypothesis, screening: Mapping[str, Any]) -> Confirmation
     if found.absolute is None:
         absolute, relative = measured.largest(hypothesis)
         found = replace(found, absolute=absolute, relative=relative)
-    if screening["unseen"] and _rests_on_nothing(found, hypothesis):
-        first = screening["unseen"][0]
-        where = f"{os.path.basename(first['path'])}, line {first['line']}"
-        return _inconclusive(
-            measured, hypothesis, f"{where} did not run with the inputs that were drawn, and may show it"
-        )
+    unseen, why = screening["unseen"], screening["unwatched"]
+    nothing_ran = len(unseen) == screening["watched"] and why is None
+    if unseen and (nothing_ran or _rests_on_nothing(found, hypothesis)):
+        where = unseen[0]["where"]
+        missed = f"cannot be watched ({why})" if why else "did not run with the inputs that were drawn"
+        text = f"{where} {missed}, and may show it"
+        return _inconclusive(measured, hypothesis, text)
     if found.verdict is not Verdict.REFUTED or hypothesis.claim in (Claim.WRITES, Claim.DRIFTS, Claim.FIXED_BATCH):
         return found
     if screening["flat"]:
@@ -182,6 +182,9 @@ def _unseeded(measured: _Measured, hypothesis: Hypothesis) -> Confirmation:
     found = measured.screening["runs"]
     if found["absolute"]:
         return _confirmed(measured, hypothesis, found, "two runs that start from the same weights differ by {}")
+    unseeded = measured.screening["unseeded"]
+    if unseeded is not None and not unseeded["absolute"]:
+        return _inconclusive(measured, hypothesis, "chance does not show in its output, whatever seeds are set")
     if hypothesis.seeds and not hypothesis.seeds_placed:
         return _inconclusive(measured, hypothesis, "the seeds govern it if they are set before the model is built")
     return _refuted(measured, hypothesis, "two runs draw the same")

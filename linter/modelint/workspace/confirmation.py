@@ -15,10 +15,12 @@ import attrs
 from modelint.artifacts.model_file import ModelFile
 from modelint.artifacts.reading import read_model
 from modelint.artifacts.sniffing import format_of
-from modelint.confirm.confirming import Concern, Question, Questions
+from modelint.confirm.confirming import Concern, Question, Questions, Watched
+from modelint.confirm.definitions import definitions, lines_of
 from modelint.confirm.hypotheses import Claim, Hypothesis, fitted, hypothesis_of
 from modelint.confirm.subjects import NoSubject, Subject, Target, importable, of_file, of_model, of_pair
 from modelint.documents import Unreadable
+from modelint.documents.cells import Opened, place_in_cell
 from modelint.engine import Witness
 from modelint.facts import (
     BatchReduction,
@@ -26,7 +28,6 @@ from modelint.facts import (
     ForwardPass,
     FrozenDrift,
     HardWiredMode,
-    Layer,
     Model,
     ModelCall,
     Program,
@@ -39,6 +40,7 @@ from modelint.facts import (
 from modelint.finding import Finding, Located, Place
 from modelint.workspace.model_files import OpenedModel
 from modelint.workspace.names import name_of, project_directories
+from modelint.workspace.sources import FileSources
 
 CACHE_VERSION = 3
 """Part of every key; raise it when the worker measures something else."""
@@ -62,8 +64,8 @@ class Asking:
         """The same, with nothing gathered."""
         return Asking(self.targets, self.shape)
 
-    def witness(self) -> Witness:
-        """For the findings of a script."""
+    def witness(self, opened: Callable[[str], Opened | None]) -> Witness:
+        """For the findings of a script; ``opened`` gives the cells of a notebook."""
 
         def note(finding: Finding, fact: object, program: Program) -> None:
             hypothesis = hypothesis_of(finding.rule, fact, program)
@@ -72,9 +74,8 @@ class Asking:
                     subject = _pair(finding, program, hypothesis)
                 else:
                     subject = self.of_script(finding.place, fact, program, hypothesis)
-                self.questions.ask(
-                    finding, Question(hypothesis, subject, _concern(finding, fact, program), watched(fact))
-                )
+                concern = _concern(finding, fact, program)
+                self.questions.ask(finding, Question(hypothesis, subject, concern, watched(fact, opened)))
 
         return note
 
@@ -104,21 +105,32 @@ class Asking:
         found = of_model(model, generation)
         if isinstance(found, Subject):
             return found
-        defined = (one.place.resolve().path for one in program.all(ForwardPass) if one.owner == model.kind)
-        allowed = self.imported(model.kind, next(defined, model.origin.resolve().path), generation, program)
+        origin = model.origin.resolve()
         if model.kind not in ("Sequential", "Functional"):
-            return allowed
-        return allowed if isinstance(allowed, Subject) else found
+            defined = (one.place.resolve().path for one in program.all(ForwardPass) if one.owner == model.kind)
+            return self.imported(model.kind, next(defined, origin.path), generation, program, origin)
+        made = next((target for target in self.targets if target.makes(origin)), None)
+        if made is not None:
+            return made.subject(generation)
+        if isinstance(fact, HardWiredMode) and fact.owner.endswith(".call"):
+            return self.imported(fact.owner.removesuffix(".call"), place.path, generation, program)
+        return found
 
-    def imported(self, name: str, path: str, generation: str, program: Program) -> Subject | NoSubject:
-        """A class, or what a function of its file makes, if that may be imported."""
+    def imported(
+        self, name: str, path: str, generation: str, program: Program, origin: Place | None = None
+    ) -> Subject | NoSubject:
+        """A class, if that may be imported, or what makes the instance that is made at ``origin``.
+
+        Where it is not known where one is made, it may be what any function of the class's file makes; whether the
+        class is part of that shows when its code runs.
+        """
         absolute = os.path.abspath(path)
         for target in self.targets:
             if (target.name, target.path) == (name, absolute):
                 return target.subject(generation)
         others = {forward.owner for forward in program.all(ForwardPass)} - {name}
         for target in self.targets:
-            if target.path == absolute and target.name not in others:
+            if target.makes(origin) if origin else (target.path == absolute and target.name not in others):
                 return target.subject(generation)
         return NoSubject(importable(name, path))
 
@@ -146,18 +158,21 @@ def _model_of(place: Place, fact: object, program: Program) -> Model | None:
     return _largest(program, lambda model: any(one.place.resolve() == place for one in model.layers))
 
 
-def watched(fact: object) -> tuple[Place, ...]:
+def watched(fact: object, opened: Callable[[str], Opened | None]) -> tuple[Watched, ...]:
     """The code of forward passes that a fact speaks of: the operation, or the calls of the layers."""
     match fact:
-        case BatchReduction() | RandomSource() | StateWrite() | HardWiredMode():
-            return (fact.place.resolve(),)
+        case StaticBatch(owner=None):  # of an input
+            return ()
+        case BatchReduction() | RandomSource() | StateWrite() | StaticBatch() | HardWiredMode():
+            located: Sequence[Located] = (fact.place,)
         case ModelCall():
-            layers: Sequence[Layer] = fact.affected
+            located = [layer.called_at for layer in fact.affected]
         case ForwardPass():
-            layers = [one.layer for one in fact.lost] or fact.mode_sensitive
+            located = [layer.called_at for layer in [one.layer for one in fact.lost] or fact.mode_sensitive]
         case _:
             return ()
-    return tuple(dict.fromkeys(layer.called_at.resolve() for layer in layers))
+    places = dict.fromkeys(one.resolve() for one in located)
+    return tuple(Watched(place, place_in_cell(place, opened(place.path))) for place in places)
 
 
 def _pair(finding: Finding, program: Program, hypothesis: Hypothesis) -> Subject | NoSubject:
@@ -214,13 +229,13 @@ def swept_subject(paths: Sequence[str], asking: Asking) -> Subject | str:
 
 
 def target_of(text: str, shapes: Sequence[Sequence[int | None]]) -> Target:
-    """What ``path.py:name`` or ``path.py:name(arguments)`` names; arguments are literals.
+    """What ``path.py:name`` or ``path.py:name(arguments)`` names; arguments are literals. A notebook may stand there.
 
     Raises:
         TargetError: it names nothing.
     """
     path, colon, call = text.rpartition(":")
-    if not colon or not path.endswith(".py"):
+    if not colon or not path.endswith((".py", ".ipynb")):
         raise TargetError(f"{text!r} must be FILE.py:NAME, such as models.py:build_model")
     if not os.path.isfile(path):
         raise TargetError(f"there is no file {path!r}")
@@ -229,19 +244,32 @@ def target_of(text: str, shapes: Sequence[Sequence[int | None]]) -> Target:
         called = expression if isinstance(expression, ast.Call) else None
         name = called.func if called is not None else expression
         if not isinstance(name, ast.Name):
-            raise ValueError
+            raise ValueError(call)
         arguments = [ast.literal_eval(one) for one in called.args] if called is not None else []
         keywords = {str(k.arg): ast.literal_eval(k.value) for k in called.keywords} if called is not None else {}
         json.dumps([arguments, keywords])
     except (SyntaxError, ValueError, TypeError):
         raise TargetError(f"{call!r} must be a name, or a call of it with constants") from None
+    sources = FileSources()
+    notebook = sources.notebook(path)
+    if isinstance(notebook, Unreadable):
+        raise TargetError(f"{path}: {notebook.message}")
     absolute = os.path.abspath(path)
     directory = os.path.dirname(absolute)
     root = directory
     while os.path.isfile(os.path.join(root, "__init__.py")) and root not in project_directories(directory)[-1:]:
         root = os.path.dirname(root)
     inputs = tuple(((None, *shape), "float32") for shape in shapes)
-    return Target(absolute, name.id, root, inputs, tuple(arguments), tuple(sorted(keywords.items())))
+    return Target(
+        path=absolute,
+        name=name.id,
+        root=root,
+        inputs=inputs,
+        arguments=tuple(arguments),
+        keywords=tuple(sorted(keywords.items())),
+        text=definitions(notebook.text) if notebook is not None else None,
+        lines=lines_of(name.id, sources.text(name_of(path))),
+    )
 
 
 @attrs.define(eq=False)

@@ -7,7 +7,6 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from typing import Any, TextIO
 
 from .errors import sentence
@@ -48,13 +47,20 @@ def _missing(error: Exception) -> str | None:
 
 
 def _screen(subjects: Any, request: Mapping[str, Any]) -> Answer:
-    from .probes import screen
+    from .observing import eagerly
+    from .probes import exercise, screen
 
-    watched = request.get("watched", ())
-    opened = subjects.open(request["subject"], request["device"], observed=bool(watched))
-    with opened.observer or nullcontext():
-        found = screen(opened.runner, request["entry"], request.get("other"), request.get("rows", 8))
+    watched, rows = request.get("watched", ()), request.get("rows", 8)
+    files = sorted({place["path"] for place in watched})
+    opened = subjects.open(request["subject"], request["device"], files)
+    found = screen(opened.runner, request["entry"], request.get("other"), rows)
     if opened.observer is not None:
+        try:
+            with opened.observer:
+                eagerly(lambda: exercise(opened.runner, request["entry"], rows))
+        except Exception as error:  # what needs a graph
+            found.unwatched = sentence(error)
+        found.watched = len(watched)
         found.unseen = [place for place in watched if not opened.observer.has_run(place)]
     return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
 
@@ -68,10 +74,19 @@ def _companions(subjects: Any, request: Mapping[str, Any]) -> Answer:
 
 
 def _runs(subjects: Any, request: Mapping[str, Any]) -> Answer:
+    from .subjects import made_anew
     from .training_probes import two_runs
 
-    opened = subjects.open(request["subject"], request["device"])
-    found = two_runs(request["subject"], request["seeds"], seeds_before=request["seeds_before"])
+    subject = request["subject"]
+    opened = subjects.open(subject, request["device"])
+    subjects.forget()
+    found = two_runs(
+        lambda entropy: made_anew(subject, entropy),
+        opened.runner.keras,
+        request["seeds"],
+        seeds_before=request["seeds_before"],
+        control=subject["kind"] == "imported",  # of whose layers it is not known that they run
+    )
     return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
 
 

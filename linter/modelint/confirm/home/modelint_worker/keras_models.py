@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy
 
-from .inputs import Array, InputSpec
+from .inputs import Array, InputSpec, draw
 from .probes import Runner
 
 IMAGE_LAYERS = frozenset({"Rescaling", "Resizing", "CenterCrop"})
@@ -215,14 +215,12 @@ class KerasRunner:
 
 
 class ImportedRunner(KerasRunner):
-    """A model that the user's own code made, perhaps subclassed and not yet built."""
+    """A model that the user's own code made, perhaps subclassed and not yet built; ``rows`` rows build it."""
 
-    def __init__(self, model: Any, generation: str, specs: Sequence[InputSpec]) -> None:
+    def __init__(self, model: Any, generation: str, specs: Sequence[InputSpec], rows: int) -> None:
         self._specs = list(specs)
         if not getattr(model, "inputs", None) and specs:
-            from .inputs import draw
-
-            given = [draw(spec, spec.batch or 2, index) for index, spec in enumerate(specs)]
+            given = [draw(spec, spec.batch or rows, index) for index, spec in enumerate(specs)]
             if not hasattr(model, "predict"):  # a layer
                 keras = library(generation)
                 model = keras.Sequential([keras.Input(batch_shape=specs[0].shape, dtype=specs[0].dtype), model])

@@ -108,9 +108,12 @@ class Screening:
     not_a_number: bool = False
     companions: Difference | None = None
     runs: Difference | None = None
+    unseeded: Difference | None = None
     draws: Difference | None = None
     sizes: Difference | None = None
+    watched: int = 0
     unseen: list[Mapping[str, Any]] = field(default_factory=list)
+    unwatched: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As the answer has it."""
@@ -134,17 +137,25 @@ def drawn(runner: Runner, rows: int, seed: int = 0) -> tuple[list[Array], list[A
         with_other_rows(spec, one, seed + 10 * index + 5)
         for index, (spec, one) in enumerate(zip(specs, inputs, strict=True))
     ]
-    return _Screen(runner, entry, inputs, mixed, rows, fixed is not None, seed).screen(other)
+    return inputs, mixed
 
 
-class _Screen:
+def exercise(runner: Runner, entry: str, rows: int = ROWS) -> None:
+    """Run the model on the inputs of a screening and on no more, for what is seen of that; it is left as it was."""
+    start = runner.state()
+    try:
+        for inputs in drawn(runner, rows):
+            runner.run(inputs, entry)
+    finally:
+        runner.restore(start)
+
+
+class Screen:
     """One screening, with the state that every call starts from."""
 
-    def __init__(
-        self, runner: Runner, entry: str, inputs: list[Array], mixed: list[Array], rows: int, fixed: bool, seed: int
-    ) -> None:
+    def __init__(self, runner: Runner, entry: str, inputs: list[Array], mixed: list[Array], seed: int = 0) -> None:
         self.runner, self.entry, self.inputs, self.mixed = runner, entry, inputs, mixed
-        self.rows, self.fixed, self.seed = rows, fixed, seed
+        self.rows, self.seed = len(inputs[0]), seed
         self.calls = 0
 
     def screen(self, other: str | None) -> Screening:
@@ -226,7 +237,7 @@ class _Screen:
         return difference([a for a, _ in pairs], [b for _, b in pairs])
 
     def _precise(self) -> Difference | None:
-        """The last row alone against the same in its batch, in float64, where rounding is a billion times smaller."""
+        """The same as ``_size`` in float64, where rounding is a billion times smaller."""
         try:
             runner = self.runner.precise()
         except Exception:  # layers of the user's own that cannot be made from a configuration
