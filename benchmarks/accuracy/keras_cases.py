@@ -75,7 +75,7 @@ def keras_cases(library: str) -> Iterator[Case]:
     bench = measuring.Bench(library)
     classes = bench.classes() | measuring.hidden(library)
     for name, variants in sorted(VARIANTS.items()):
-        for number, variant in enumerate(variants):
+        for variant in variants:
             if name not in classes or variant.library not in (None, library):
                 continue
 
@@ -88,7 +88,36 @@ def keras_cases(library: str) -> Iterator[Case]:
                 runner.structure = inputs
                 return runner, tf.nest.flatten(inputs), tf.nest.flatten(mixed)
 
-            yield Case(f"{name} #{number}", make, _table_says(name, variant, version, LayerObject, traits_of))
+            label = _label(name, variant)
+            yield Case(name, label, make, _table_says(name, variant, version, LayerObject, traits_of))
+
+
+COMMON = {
+    *(("Bidirectional", "LSTM"), ("Pipeline", "RandomFlip"), ("RNN", "LSTMCell"), ("SpectralNormalization", "Dense")),
+    *(("StackedRNNCells", "LSTMCell"), ("TimeDistributed", "Dense")),
+}
+"""What wrappers hold in the first rows of tables of another measurement."""
+
+
+def _label(name: str, variant: Any) -> str:
+    """What distinguishes a variant, as the tables of another measurement have it; empty for what is common."""
+    config = variant.config
+    marks = [f"{key}=.5" for key in ("dropout", "recurrent_dropout") if config.get(key) == 0.5]
+    marks += [f"{key}=True" for key in ("renorm", "stateful", "synchronized") if config.get(key)]
+    marks += [f"{key}=False" for key in ("power_to_db", "trainable") if config.get(key) is False]
+    marks += [f"{key}={config[key]}" for key in ("groups", "output_sequence_length") if config.get(key) in (-1, 4)]
+    marks += [f"{key}=0" for key, value in config.items() if value == 0.0 and key != "dropout" and value is not False]
+    marks += [f"axis={config['axis']}"] if config.get("axis") == 1 and name == "BatchNormalization" else []
+    marks += [f"output_mode={config['output_mode']}"] if "output_mode" in config else []
+    if name in ("RandomColorJitter", "RandomShear") and not config:
+        marks.append("no factor")
+    held = config.get("layer") or config.get("cell") or (config.get("layers") or [None])[0]
+    if held is not None and held.config.get("dropout"):
+        marks.append(f"{held.kind}(dropout=.5)")
+    elif held is not None and (name, held.kind) not in COMMON:
+        marks.append(held.kind)
+    text = ",".join(marks) + (" clipped" if "renorm_clipping" in config else "")
+    return f"{text} 4D".strip() if name == "BatchNormalization" and variant.input == "image" else text
 
 
 def _table_says(name: str, variant: Any, version: Any, layer_object: Any, traits_of: Any) -> dict[str, frozenset[str]]:
