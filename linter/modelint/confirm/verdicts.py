@@ -64,7 +64,8 @@ class _Measured:
         self.screening = screening
         self.tolerance = float(screening["tolerance"])
         reseeded = screening["reseeded"]
-        self.unsteady = float(reseeded["relative"]) > self.tolerance  # it draws from what no seed reaches
+        # it draws from what no seed reaches
+        self.unsteady = bool(reseeded["error"]) or float(reseeded["relative"]) > self.tolerance
         self.noise = 0.0 if self.unsteady else float(reseeded["absolute"])
         self.repeat = self._exact("repeat")
         self.redrawn = self._exact("redrawn")

@@ -220,7 +220,8 @@ class ImportedRunner(KerasRunner):
     def __init__(self, model: Any, generation: str, specs: Sequence[InputSpec], rows: int) -> None:
         self._specs = list(specs)
         if not getattr(model, "inputs", None) and specs:
-            given = [draw(spec, spec.batch or rows, index) for index, spec in enumerate(specs)]
+            # not the inputs of the probes: what these would write is to be written by them
+            given = [draw(spec, spec.batch or rows, 1_000 + index) for index, spec in enumerate(specs)]
             if not hasattr(model, "predict"):  # a layer
                 keras = library(generation)
                 model = keras.Sequential([keras.Input(batch_shape=specs[0].shape, dtype=specs[0].dtype), model])

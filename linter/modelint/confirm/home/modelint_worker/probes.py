@@ -83,7 +83,7 @@ class Screening:
     ``redrawn``: from the same state, with chance going on, where that differed, for what is carried from call to call
     is no chance. ``reseeded``: the same again from the same state and seed. ``size``: the last row alone, or twice
     where it is alone already. ``precise``: the same in float64, where it is near the tolerance. ``mode``: against the
-    other way of running it. ``written``: variables that one call changed, with how much. ``flat``: every row got the
+    other way of running it. ``written``: variables that a call changed, with how much. ``flat``: every row got the
     same output, or no output has rows. ``declared``: the model says that it takes batches of this size.
     ``companions``, ``runs``, ``unseeded`` and ``draws`` are those of ``training_probes``, ``sizes`` that of
     ``sweeping``. ``unseen`` are those of the ``watched`` places of which nothing ran; ``unwatched`` says why they could
@@ -174,6 +174,7 @@ class Screen:
             runner.seed(self.seed)
             self._run(self.inputs)
             self._run(self.mixed)
+            found.written = written(start, runner.state()) | found.written
             found.repeat = difference(first, self._run(self.inputs))
             if found.repeat.any:
                 found.redrawn = self._redrawn(first, start)
