@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 from packaging.requirements import Requirement
 
 from conftest import Project, Ran
@@ -272,11 +274,35 @@ def test_a_sweep_shows_drift_throughput_and_memory_for_each_batch_size(project: 
     arguments = ("confirm", "--sweep", "--allow-import", "models.py:build", "--plot", "sweep.png")
     ran = project.run(*arguments, "--output-format", "json")
     assert ran.code == 0, ran.err
-    rows = json.loads(ran.out)["sweep"]
+    found = json.loads(ran.out)
+    rows = found["sweep"]
     assert [row["size"] for row in rows] == [1, 2, 4, 8, 16, 32, 64, 128, 256]
     assert all(row["drift"] < 1e-3 for row in rows)
-    assert all(row["memory"] > 0 for row in rows)
+    assert all(row["memory"] >= found["at_rest"] > 0 for row in rows)
+    assert all(row["rows_per_second"] > 0 for row in rows)
+    assert (found["repeat"], found["model"], found["device"]) == (0.0, "build, imported", "cpu")
     assert (project.path / "sweep.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_sweep_tells_sizes_that_are_not_taken_and_predictions_that_are_random(project: Project) -> None:
+    class Noisy(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + torch.randn_like(x)
+
+    sizes = [{0: torch.export.Dim("batch", min=1, max=64)}]
+    torch.export.save(torch.export.export(Noisy(), (torch.zeros(2, 3),), dynamic_shapes=sizes), "noisy.pt2")
+    ran = project.run("confirm", "--sweep", "noisy.pt2", "--plot", "sweep.html")
+    lines = ran.out.splitlines()
+    assert lines[0].split() == ["batch", "drift", "rows", "a", "second", "memory"]
+    assert [line.split()[0] for line in lines[1:10]] == ["1", "2", "4", "8", "16", "32", "64", "128", "256"]
+    assert [line.split()[1] for line in lines[8:10]] == ["AssertionError:"] * 2
+    assert lines[7].split()[1] == "0"  # itself
+    assert lines[11] == f"noisy.pt2: torch {torch.__version__} on cpu"
+    assert "from call to call, whatever its size" in lines[-1]
+    page = (project.path / "sweep.html").read_text()
+    assert "<title>Batch sizes of noisy.pt2</title>" in page
+    assert page.count("<svg") == 1
+    assert not re.search(r"<(script|link|img|iframe)|src=|url\(http", page)
 
 
 RESIZING = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -146,26 +146,31 @@ def confirm(paths: tuple[str, ...], **options: Any) -> int:
     return report.exit_code
 
 
-def _sweep(paths: Sequence[str], asking: Asking, options: Mapping[str, Any]) -> int:
+def _sweep(paths: tuple[str, ...], asking: Asking, options: Mapping[str, Any]) -> int:
     """Measure one model at all batch sizes."""
     from modelint.confirm.worker import Worker, WorkerError
     from modelint.render import sweep
     from modelint.workspace import output
     from modelint.workspace.confirmation import swept_subject
+    from modelint.workspace.names import name_of
+    from modelint.workspace.run import Run
 
-    subject = swept_subject(paths, asking)
+    catalogue = catalogue_of_rules()
+    run = Run(request_of(paths, options, overrides_of(options, catalogue)), catalogue)
+    subject = swept_subject(paths, asking, lambda name: run.settings(name).versions)
     if isinstance(subject, str):
         raise UserError(f"--sweep: {subject}")
     if options["plot"] and not options["plot"].endswith((".html", ".png")):
         raise UserError(f"--plot: {options['plot']!r} must end in .html or .png")
     request = {"do": "sweep", "subject": dict(subject.description), "device": options["device"]}
-    entry = subject.entry or ("predict" if subject.description["kind"] == "keras_file" else "false")
+    entry = subject.entry or ("predict_on_batch" if subject.description["kind"] == "keras_file" else "false")
     request |= {"entry": entry, "sizes": list(SIZES), "seconds": options["confirm_budget"] / len(SIZES) / 2}
     with Worker(_interpreter(options)) as worker:
         try:
             answer = worker.ask(request, options["confirm_budget"] * 2)
         except WorkerError as error:
             raise UserError(f"--sweep: {error.message}") from None
+    answer = {**answer, "model": name_of(paths[0]) if paths else subject.source}
     if options["plot"]:
         _plot(answer, options["plot"])
     as_json = options["output_format"] in ("json", "json-lines")

@@ -65,8 +65,13 @@ class Hypothesis:
 
     @property
     def generation(self) -> str:
-        """Of Keras, that the model is run under: ``"2"`` or ``"3"``."""
-        return "2" if set(self.versions) == {KerasVersion.KERAS_2} else "3"
+        """Of Keras, that the model is run under."""
+        return generation_of(self.versions)
+
+
+def generation_of(versions: Iterable[KerasVersion]) -> str:
+    """The generation of Keras that some versions are of: ``"2"``, or ``"3"`` if they are of both."""
+    return "2" if set(versions) == {KerasVersion.KERAS_2} else "3"
 
 
 ENTRIES: Mapping[Passing, str] = {

@@ -17,7 +17,7 @@ from modelint.artifacts.reading import read_model
 from modelint.artifacts.sniffing import format_of
 from modelint.confirm.confirming import Concern, Question, Questions, Watched
 from modelint.confirm.definitions import definitions, lines_of
-from modelint.confirm.hypotheses import Claim, Hypothesis, fitted, hypothesis_of
+from modelint.confirm.hypotheses import Claim, Hypothesis, fitted, generation_of, hypothesis_of
 from modelint.confirm.subjects import NoSubject, Subject, Target, importable, of_file, of_model, of_pair
 from modelint.documents import Unreadable
 from modelint.documents.cells import Opened, place_in_cell
@@ -28,6 +28,7 @@ from modelint.facts import (
     ForwardPass,
     FrozenDrift,
     HardWiredMode,
+    KerasVersion,
     Model,
     ModelCall,
     Program,
@@ -209,10 +210,16 @@ def _names(file: ModelFile, fact: object) -> Sequence[str]:
     return next((entry.names for entry in file.entries if through == f"signature {entry.names[0]!r}"), ())
 
 
-def swept_subject(paths: Sequence[str], asking: Asking) -> Subject | str:
-    """The one model that a sweep is about: a model file, or what is imported; or why there is none."""
+def swept_subject(
+    paths: Sequence[str], asking: Asking, versions: Callable[[str], Sequence[KerasVersion]]
+) -> Subject | str:
+    """The one model that a sweep is about: a model file, or what is imported; or why there is none.
+
+    ``versions`` gives those of Keras that are in play for a file. Of a file that serves several, it is the default one.
+    """
     if not paths and len(asking.targets) == 1:
-        return asking.targets[0].subject()
+        [target] = asking.targets
+        return target.subject(generation_of(versions(name_of(target.path))))
     if len(paths) != 1:
         return "name one model file, or what to import with --allow-import"
     name = name_of(paths[0])
@@ -223,7 +230,8 @@ def swept_subject(paths: Sequence[str], asking: Asking) -> Subject | str:
         document = read_model(model)
     if isinstance(document, Unreadable):
         return f"{name}: {document.message}"
-    names = document.entries[0].names if document.entries else ()
+    served = [entry.names for entry in document.entries]
+    names = next((one for one in served if "serving_default" in one), served[0] if served else ())
     found = of_file(document, reader, os.path.abspath(name), names, asking.shape)
     return found if isinstance(found, Subject) else found.reason
 

@@ -119,8 +119,8 @@ def _sweep(subjects: Any, request: Mapping[str, Any]) -> Answer:
     from .sweeping import sweep
 
     opened = subjects.open(request["subject"], request["device"])
-    rows = sweep(opened.runner, request["entry"], request["sizes"], request["seconds"])
-    return {"sweep": rows, "framework": opened.framework, "device": opened.device}
+    found = sweep(opened.runner, request["entry"], request["sizes"], request["seconds"], gpu=opened.device != "cpu")
+    return {**found, "framework": opened.framework, "device": opened.device}
 
 
 ACTIONS: Mapping[str, Callable[[Any, Mapping[str, Any]], Answer]] = {

@@ -123,11 +123,16 @@ class KerasRunner:
         ]
 
     def run(self, inputs: Sequence[Array], entry: str) -> list[Array]:
-        """``call`` passes no mode; ``false`` and ``true`` pass it; ``predict`` is what its name says."""
+        """``call`` passes no mode; ``false`` and ``true`` pass it; ``predict`` is what its name says.
+
+        ``predict_on_batch`` is its inner part, without what makes batches of arrays.
+        """
         given = inputs[0] if len(inputs) == 1 else list(inputs)
         match entry:
             case "predict":
                 return flat_arrays(self.model.predict(given, batch_size=len(inputs[0]), verbose=0))
+            case "predict_on_batch":
+                return flat_arrays(self.model.predict_on_batch(given))
             case "call":
                 return flat_arrays(self.model(given))
             case "fit":  # Keras 3 hands the mode on only to a call that names it; Keras 2 always
@@ -144,7 +149,7 @@ class KerasRunner:
         for layer in watched:
             layer.call = _watching(layer.call, layer.name, taken)
         try:
-            self.run(inputs, "call" if entry == "predict" else entry)
+            self.run(inputs, "call" if entry.startswith("predict") else entry)
         finally:
             for layer in watched:
                 del layer.call
