@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 
 from conftest import Project, Ran
 from modelint.confirm.worker import Worker, WorkerError
+from modelint.workspace.confirmation import AnswerCache
 
 CLASSIFIER = """
 import keras
@@ -162,7 +163,7 @@ def test_whatever_goes_wrong_is_inconclusive_with_the_reason(
 def interpreter(project: Project, option: str = "") -> tuple[str, Path]:
     """An interpreter that writes down every start, by a path from here, and where it does."""
     log = project.path / "starts"
-    script = project.write("bin/python", f'#!/bin/sh\necho >> {log}\nexec {sys.executable} {option} "$@"\n')
+    script = project.write("bin/python", f'#!/bin/sh\necho "$@" >> {log}\nexec {sys.executable} {option} "$@"\n')
     script.chmod(script.stat().st_mode | stat.S_IEXEC)
     return "bin/python", log
 
@@ -215,14 +216,34 @@ def test_a_module_that_code_of_the_program_misses_is_no_missing_framework(projec
 
 
 def test_what_was_measured_is_not_measured_again(project: Project) -> None:
-    project.write("train.py", CLASSIFIER.format(rate=0.0))
     python, log = interpreter(project)
-    first = confirm(project, "--python", python, "train.py")
-    again = confirm(project, "--python", python, "train.py")
-    assert first.out == again.out
-    assert len(log.read_text().splitlines()) == 1
-    confirm(project, "--python", python, "--no-cache", "train.py")
-    assert len(log.read_text().splitlines()) == 2
+
+    def runs(*options: str) -> tuple[str, int]:
+        """What a run says, and how often all runs so far have started the process that runs models."""
+        out = confirm(project, "--python", python, *options, "train.py").out
+        return out, sum("modelint_worker" in line for line in log.read_text().splitlines())
+
+    project.write("train.py", CLASSIFIER.format(rate=0.0))
+    said, started = runs()
+    assert started == 1
+    assert runs() == (said, 1)
+    assert runs("--no-cache")[1] == 2
+
+
+def test_an_answer_holds_for_a_file_as_it_is_a_device_and_what_is_installed(project: Project) -> None:
+    model = project.write("model.keras", b"one")
+    cache = AnswerCache(sys.executable, str(project.path / "answers.sqlite3"))
+    asked = {"do": "screen", "subject": {"kind": "keras_file", "path": str(model)}, "device": "auto"}
+    cache.put(asked, {"screening": 1})
+    assert cache.get(asked) == {"screening": 1}
+    assert cache.get({**asked, "device": "cpu"}) is None
+    python, _ = interpreter(project, "-S")
+    assert AnswerCache(python, cache.path).get(asked) is None
+    assert AnswerCache("/bin/false", cache.path).get(asked) is None
+    model.write_bytes(b"two")
+    assert cache.get(asked) is None
+    model.write_bytes(b"one")
+    assert AnswerCache(sys.executable, cache.path).get(asked) == {"screening": 1}
 
 
 REBUILT = {

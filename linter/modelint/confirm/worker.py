@@ -15,6 +15,14 @@ from collections.abc import Mapping
 from typing import IO, Any, Final
 
 HOME: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "home")
+ENVIRONMENT: Final[Mapping[str, str]] = {
+    "KERAS_BACKEND": "tensorflow",  # whatever the user's programs run on
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONPATH": HOME,
+    "PYTHONUNBUFFERED": "1",
+}
+"""Of the worker, beside that of the linter."""
+
 MOST_MEMORY: Final = 8 * 2**30
 """Bytes of resident memory at which the worker is killed."""
 
@@ -113,9 +121,7 @@ class Worker:
         if self._process is None or self._process.poll() is not None:
             self._legacy = legacy
             self._directory = self._directory or tempfile.TemporaryDirectory(prefix="modelint-")
-            environment = {**os.environ, "PYTHONPATH": HOME, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
-            if legacy:
-                environment["TF_USE_LEGACY_KERAS"] = "1"
+            environment = {**os.environ, **ENVIRONMENT, **({"TF_USE_LEGACY_KERAS": "1"} if legacy else {})}
             self._answers, self._errors = queue.Queue(), []
             try:
                 self._process = subprocess.Popen(

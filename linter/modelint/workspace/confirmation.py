@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -43,7 +44,7 @@ from modelint.workspace.model_files import OpenedModel
 from modelint.workspace.names import name_of, project_directories
 from modelint.workspace.sources import FileSources
 
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 """Part of every key; raise it when the worker measures something else."""
 
 _TABLE = "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL)"
@@ -284,12 +285,13 @@ def target_of(text: str, shapes: Sequence[Sequence[int | None]]) -> Target:
 class AnswerCache:
     """What the worker answered before, in one file of the user's cache directory.
 
-    The key is what was asked, the content of the files that were run, and the interpreter with the date of its
-    frameworks' installation. What is imported from a user's program is not kept: its content is not known.
+    The key is what was asked, the content of the files that were run, and the interpreter with the versions of its
+    packages. What is imported from a user's program is not kept: its content is not known.
     """
 
     python: str
     path: str = attrs.field(factory=lambda: os.path.join(cache_directory(), "confirmations.sqlite3"))
+    _installed: Sequence[str] | None = None
 
     def get(self, key: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The answer to a request, or None."""
@@ -322,7 +324,11 @@ class AnswerCache:
         subject = key["subject"]
         if subject["kind"] == "imported":
             return None
-        digest = hashlib.sha256(json.dumps([CACHE_VERSION, key, *_installation(self.python)], sort_keys=True).encode())
+        if self._installed is None:
+            self._installed = installed(self.python)
+        if not self._installed:
+            return None
+        digest = hashlib.sha256(json.dumps([CACHE_VERSION, key, self._installed], sort_keys=True).encode())
         try:
             for path in _files(subject.get("path")):
                 with open(path, "rb") as file:
@@ -338,16 +344,30 @@ def cache_directory() -> str:
     return os.path.join(base, "modelint")
 
 
-def _installation(python: str) -> tuple[object, ...]:
-    """What changes when another framework is installed: the interpreter and the dates of its package directories."""
-    prefix = os.path.dirname(os.path.dirname(os.path.abspath(python)))
-    library = os.path.join(prefix, "lib")
+_INSTALLED = """
+import importlib.metadata, json, sys
+found = sorted({f"{one.metadata['Name']} {one.version}" for one in importlib.metadata.distributions()})
+print(json.dumps([sys.version, *found]))
+"""
+_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""Where a GPU of NVIDIA, AMD, or of Windows is reached."""
+
+_CHOOSING = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "TF_ENABLE_ONEDNN_OPTS", "TF_USE_LEGACY_KERAS")
+"""Variables of the environment that decide what a model is run by."""
+
+
+def installed(python: str) -> Sequence[str]:
+    """What decides how a model runs, besides itself: the interpreter and its packages, devices, the environment.
+
+    Nothing if the interpreter does not say.
+    """
     try:
-        names = sorted(name for name in os.listdir(library) if name.startswith("python"))
-        dates = [os.stat(os.path.join(library, name, "site-packages")).st_mtime_ns for name in names]
-    except OSError:
-        dates = []
-    return (os.path.abspath(python), *dates)
+        ran = subprocess.run((python, "-c", _INSTALLED), capture_output=True, text=True, timeout=30, check=True)
+        packages = list(map(str, json.loads(ran.stdout)))
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return ()
+    devices = list(filter(os.path.exists, _DEVICES))
+    return [python, *packages, *devices, *(f"{name}={os.environ.get(name)}" for name in _CHOOSING)]
 
 
 def _files(path: str | None) -> list[str]:

@@ -23,10 +23,15 @@ def library(generation: str) -> Any:
 
     Raises:
         ImportError: it is not installed.
+        ValueError: code of the user's has chosen another backend than TensorFlow.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    return importlib.import_module("tf_keras" if generation == "2" else "keras")
+    if generation == "2":
+        return importlib.import_module("tf_keras")
+    keras = importlib.import_module("keras")
+    if keras.config.backend() != "tensorflow":
+        raise ValueError(f"Keras runs on {keras.config.backend()}, and is run on TensorFlow only")
+    return keras
 
 
 def load(path: str, generation: str) -> Any:
