@@ -62,16 +62,20 @@ NOT_SEEN_IN_SCRIPTS = {"centred", "softmax over the batch"}
 """TorchScript keeps no shapes, so that nothing says which axis is that of the batch."""
 
 
-def settled(project: Project, *arguments: str) -> dict[str, dict[str, str]]:
-    """The verdicts of a run over all files, by file (or directory) and rule."""
+def confirmations(project: Project, *arguments: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """The file (or directory) and rule of every finding of a run over all files that has a confirmation, with that."""
     options = ("--confirm", "--pedantic", "--confirm-budget", "500", "--no-cache", "--quiet", "--output-format", "json")
-    ran = project.run("check", *options, *arguments)
-    found: dict[str, dict[str, str]] = {}
-    for one in json.loads(ran.out):
-        if one["confirmation"] is not None:
-            assert one["confirmation"]["source"] in ("", "the saved model"), one["confirmation"]
-            found.setdefault(one["path"], {})[one["rule"]] = one["confirmation"]["verdict"]
-    return found
+    found = json.loads(project.run("check", *options, *arguments).out)
+    assert all(one["confirmation"] is None or one["confirmation"]["source"] in ("", "the saved model") for one in found)
+    return [(one["path"], one["rule"], one["confirmation"]) for one in found if one["confirmation"] is not None]
+
+
+def settled(project: Project, *arguments: str) -> dict[str, dict[str, str]]:
+    """The verdicts of a run over all files, by file and rule."""
+    verdicts: dict[str, dict[str, str]] = {}
+    for path, rule, confirmation in confirmations(project, *arguments):
+        verdicts.setdefault(path, {})[rule] = confirmation["verdict"]
+    return verdicts
 
 
 def expected(of: dict[str, set[str]], named: Callable[[str], str]) -> dict[str, dict[str, str]]:
@@ -188,3 +192,23 @@ def test_tiny_batches_that_files_fix_are_confirmed(project: Project, repository:
         **{f"{name}_single": {"batchnorm-tiny-batch": "confirmed"} for name in ("keras2", "keras3")},
         **{f"{name}_declared": declared for name in ("keras2", "keras3")},
     }
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_first_layer_that_differs_is_named_wherever_it_can_be_had(project: Project) -> None:
+    inside = tiny_network(keras, None)
+    inputs = keras.Input((5,))
+    keras.Model(inputs, keras.layers.Dense(1)(inside(keras.layers.Dense(5)(inputs)))).save("nested.keras")
+    module, sample = network("conv in train mode")
+    program = torch.export.export(module, (sample,), dynamic_shapes=[{0: torch.export.Dim("batch", min=1)}])
+    torch.export.save(program, "conv.pt2")
+    torch.onnx.export(
+        *(module, (sample,), "conv.onnx"),
+        dynamo=False,
+        training=torch.onnx.TrainingMode.TRAINING,
+        do_constant_folding=False,
+        input_names=["x"],
+        dynamic_axes={"x": {0: "batch"}},
+    )
+    named = {path: confirmation["layer"] for path, _, confirmation in confirmations(project, ".")}
+    assert named == {"nested.keras": "norm", "conv.pt2": "norm", "conv.onnx": "/norm/BatchNormalization"}

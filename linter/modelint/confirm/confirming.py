@@ -19,7 +19,7 @@ from modelint.finding import Confirmation, Finding, Place, Verdict
 from modelint.wording import version_ranges
 
 LONGEST = 60.0
-"""Seconds that one model may take, importing its framework included."""
+"""Seconds that one model may take, importing its framework included; or half of what all may take, if that is more."""
 
 _FRAMEWORKS: Mapping[str, tuple[str, str]] = {
     "onnx": ("onnx", "onnxruntime"),
@@ -149,7 +149,7 @@ class Settler:
         if began >= self._until:
             raise WorkerError("not run: the time for confirmations was used up")
         try:
-            answer = self.worker.ask(request, min(LONGEST, self._until - began))
+            answer = self.worker.ask(request, min(max(LONGEST, self.seconds / 2), self._until - began))
         except WorkerError as error:
             if error.missing is None:
                 raise

@@ -148,9 +148,10 @@ class KerasRunner:
         raise ValueError(f"a Keras model has no entry {entry!r}")
 
     def layers(self, inputs: Sequence[Array], entry: str) -> list[tuple[str, Array]]:
-        """The outputs of the layers of a functional model, taken while it runs."""
+        """The outputs of its layers and of those inside them, each when it is done, taken while the model runs."""
         taken: list[tuple[str, Array]] = []
-        watched = [layer for layer in self.model.layers if type(layer).__name__ != "InputLayer"]
+        held = self.model._flatten_layers(include_self=False)
+        watched = [layer for layer in held if type(layer).__name__ != "InputLayer"]
         for layer in watched:
             layer.call = _watching(layer.call, layer.name, taken)
         try:

@@ -10,7 +10,11 @@ from typing import Any
 import numpy
 
 from .inputs import Array, InputSpec
+from .onnx_outputs import with_all_outputs
 from .probes import Runner
+
+LARGEST_TAKEN_APART = 500_000_000
+"""Bytes of an ONNX file of which the outputs of all nodes are still taken; they are held at once."""
 
 
 class SignatureRunner:
@@ -70,12 +74,14 @@ class OnnxRunner:
     def __init__(self, path: str, *, gpu: bool) -> None:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.log_severity_level = 4
+        self.path = path
+        self.options = onnxruntime.SessionOptions()
+        self.options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        self.options.log_severity_level = 4
         wanted = ["CUDAExecutionProvider"] if gpu else []
-        providers = [one for one in (*wanted, "CPUExecutionProvider") if one in onnxruntime.get_available_providers()]
-        self.session = onnxruntime.InferenceSession(path, options, providers=providers)
+        available = onnxruntime.get_available_providers()
+        self.providers = [one for one in (*wanted, "CPUExecutionProvider") if one in available]
+        self.session = onnxruntime.InferenceSession(path, self.options, providers=self.providers)
         self.runtime = onnxruntime
 
     def specs(self) -> Sequence[InputSpec]:
@@ -92,7 +98,17 @@ class OnnxRunner:
         return [one for one in outputs if isinstance(one, numpy.ndarray)]
 
     def layers(self, inputs: Sequence[Array], entry: str) -> list[tuple[str, Array]]:
-        return []
+        """What every node computes; nothing of a model whose weights lie in other files, or that is too large."""
+        with open(self.path, "rb") as file:
+            data = file.read(LARGEST_TAKEN_APART + 1)
+        if len(data) > LARGEST_TAKEN_APART:
+            return []
+        model, made = with_all_outputs(data)
+        session = self.runtime.InferenceSession(model, self.options, providers=self.providers)
+        names = [one.name for one in self.session.get_inputs()]
+        outputs = session.run(list(made), dict(zip(names, inputs, strict=True)))
+        found = zip(made.values(), outputs, strict=True)
+        return [(name, one) for name, one in found if isinstance(one, numpy.ndarray)]
 
     def state(self) -> dict[str, Array]:
         return {}
@@ -139,9 +155,13 @@ class TorchRunner:
     def layers(self, inputs: Sequence[Array], entry: str) -> list[tuple[str, Array]]:
         import torch
 
-        if not self.switchable or isinstance(self.module, torch.jit.ScriptModule):  # which takes no hooks
+        if isinstance(self.module, torch.jit.ScriptModule):  # which takes no hooks
             return []
         taken: list[tuple[str, Array]] = []
+        if isinstance(self.module, torch.fx.GraphModule):
+            with torch.no_grad():
+                _recording(torch, self.module, taken).run(*(torch.from_numpy(one).to(self.device) for one in inputs))
+            return taken
 
         def hook(name: str) -> Any:
             return lambda module, arguments, result: taken.extend(
@@ -196,6 +216,21 @@ def torch_export(path: str, device: str) -> TorchRunner:
         shape = tuple(size if isinstance(size, int) else None for size in value.shape)
         specs.append(InputSpec(shape, str(value.dtype).removeprefix("torch."), spec, ids=2))
     return TorchRunner(program.module(), specs, switchable=False, device=device)
+
+
+def _recording(torch: Any, module: Any, taken: list[tuple[str, Array]]) -> Any:
+    """What runs an exported graph node by node, and keeps what each computes, by the path of its module."""
+
+    class Recording(torch.fx.Interpreter):  # type: ignore[misc]
+        def run_node(self, n: Any) -> Any:
+            result = super().run_node(n)
+            held = [path for path, _ in n.meta.get("nn_module_stack", {}).values() if path]
+            if n.op == "call_function":
+                name = held[-1] if held else n.name
+                taken.extend((name, one.detach().float().cpu().numpy()) for one in _tensors(result))
+            return result
+
+    return Recording(module)
 
 
 def torch_script(path: str, shapes: Sequence[Sequence[int | None]], device: str) -> TorchRunner:

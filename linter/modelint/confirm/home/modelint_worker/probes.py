@@ -263,7 +263,10 @@ class Screen:
             self.runner.restore(start)
             self.runner.seed(self.seed)
             self.calls += 1
-            taken.append(self.runner.layers(inputs, self.entry))
+            try:
+                taken.append(self.runner.layers(inputs, self.entry))
+            except Exception:  # the name is an extra, and what it takes to get it may not be possible
+                return None
         for (name, before), (_, after) in zip(*taken, strict=False):
             if before.shape[:1] == (self.rows,) and difference([before[rows]], [after[rows]]).any:
                 return str(name)
