@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 
 from conftest import Project, Ran
 from modelint.confirm.worker import Worker, WorkerError
-from modelint.workspace.confirmation import AnswerCache
+from modelint.workspace.answers import AnswerCache
 
 CLASSIFIER = """
 import keras

@@ -90,7 +90,7 @@ def settled(report: Report, asking: Asking, outcome: Outcome, options: Mapping[s
     from modelint.confirm.confirming import Settler, confirmed, verified
     from modelint.confirm.worker import Worker
     from modelint.finding import Verdict
-    from modelint.workspace.confirmation import AnswerCache
+    from modelint.workspace.answers import AnswerCache
     from modelint.workspace.progress import Bar
     from modelint.workspace.verification import verifications
 
