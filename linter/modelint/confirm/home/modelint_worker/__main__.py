@@ -27,7 +27,7 @@ def main() -> None:
                 from .subjects import Subjects  # needs numpy, which may be missing
 
                 subjects = Subjects()
-            answer = {"id": request["id"], **ACTIONS[request["do"]](subjects, request)}
+            answer = {"id": request["id"], **_measured(subjects, request)}
         except MemoryError:
             answer = {"id": request["id"], "error": {"message": "the memory does not suffice"}}
         except Exception as error:  # the user's model, or the framework, may fail in any way
@@ -46,13 +46,22 @@ def _missing(error: Exception) -> str | None:
     return name if name in FRAMEWORKS else None
 
 
-def _screen(subjects: Any, request: Mapping[str, Any]) -> Answer:
-    from .observing import eagerly
-    from .probes import exercise, screen
-
-    watched, rows = request.get("watched", ()), request.get("rows", 8)
-    files = sorted({place["path"] for place in watched})
+def _measured(subjects: Any, request: Mapping[str, Any]) -> Answer:
+    """What is measured of the model that a request is about, with what ran it."""
+    files = sorted({place["path"] for place in request.get("watched", ())})
     opened = subjects.open(request["subject"], request["device"], files)
+    if request["do"] in SPENDING:
+        subjects.forget()
+    found = MEASURING[request["do"]](opened, request)
+    measured = found if isinstance(found, dict) else {"screening": found.as_json()}
+    return {**measured, "framework": opened.framework, "device": opened.device}
+
+
+def _screen(opened: Any, request: Mapping[str, Any]) -> Any:
+    from .observing import eagerly
+    from .probes import ROWS, exercise, screen
+
+    rows = request.get("rows", ROWS)
     found = screen(opened.runner, request["entry"], request.get("other"), rows)
     if opened.observer is not None:
         try:
@@ -60,70 +69,57 @@ def _screen(subjects: Any, request: Mapping[str, Any]) -> Answer:
                 eagerly(lambda: exercise(opened.runner, request["entry"], rows))
         except Exception as error:  # what needs a graph
             found.unwatched = sentence(error)
-        found.watched = len(watched)
-        found.unseen = [place for place in watched if not opened.observer.has_run(place)]
-    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
+        found.watched = len(request["watched"])
+        found.unseen = [place for place in request["watched"] if not opened.observer.has_run(place)]
+    return found
 
 
-def _companions(subjects: Any, request: Mapping[str, Any]) -> Answer:
+def _companions(opened: Any, request: Mapping[str, Any]) -> Any:
     from .training_probes import companions
 
-    opened = subjects.open(request["subject"], request["device"])
-    found = companions(opened.runner, request["entry"], request["rows"])
-    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
+    return companions(opened.runner, request["entry"], request["rows"])
 
 
-def _runs(subjects: Any, request: Mapping[str, Any]) -> Answer:
+def _runs(opened: Any, request: Mapping[str, Any]) -> Any:
     from .subjects import made_anew
     from .training_probes import two_runs
 
     subject = request["subject"]
-    opened = subjects.open(subject, request["device"])
-    subjects.forget()
-    found = two_runs(
+    return two_runs(
         lambda entropy: made_anew(subject, entropy),
         opened.runner.keras,
         request["seeds"],
         seeds_before=request["seeds_before"],
         control=subject["kind"] == "imported",  # of whose layers it is not known that they run
     )
-    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
 
 
-def _draws(subjects: Any, request: Mapping[str, Any]) -> Answer:
+def _draws(opened: Any, request: Mapping[str, Any]) -> Any:
     from .training_probes import same_draws
 
-    opened = subjects.open(request["subject"], request["device"])
-    found = same_draws(opened.runner)
-    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
+    return same_draws(opened.runner)
 
 
-def _step(subjects: Any, request: Mapping[str, Any]) -> Answer:
+def _step(opened: Any, request: Mapping[str, Any]) -> Any:
     from .training_probes import one_step
 
-    opened = subjects.open(request["subject"], request["device"])
-    subjects.forget()
-    found = one_step(opened.runner)
-    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
+    return one_step(opened.runner)
 
 
-def _sizes(subjects: Any, request: Mapping[str, Any]) -> Answer:
+def _sizes(opened: Any, request: Mapping[str, Any]) -> Any:
     from .sweeping import two_sizes
 
-    opened = subjects.open(request["subject"], request["device"])
-    found = two_sizes(opened.runner, request["sizes"])
-    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
+    return two_sizes(opened.runner, request["sizes"])
 
 
-def _sweep(subjects: Any, request: Mapping[str, Any]) -> Answer:
+def _sweep(opened: Any, request: Mapping[str, Any]) -> Any:
     from .sweeping import sweep
 
-    opened = subjects.open(request["subject"], request["device"])
-    found = sweep(opened.runner, request["entry"], request["sizes"], request["seconds"], gpu=opened.device != "cpu")
-    return {**found, "framework": opened.framework, "device": opened.device}
+    gpu = opened.device != "cpu"
+    return sweep(opened.runner, request["entry"], request["sizes"], request["seconds"], gpu=gpu)
 
 
-ACTIONS: Mapping[str, Callable[[Any, Mapping[str, Any]], Answer]] = {
+MEASURING: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = {
     "companions": _companions,
     "draws": _draws,
     "runs": _runs,
@@ -132,6 +128,10 @@ ACTIONS: Mapping[str, Callable[[Any, Mapping[str, Any]], Answer]] = {
     "step": _step,
     "sweep": _sweep,
 }
+"""What is asked, and what measures it: each gives a screening, or a table as it is answered."""
+
+SPENDING = frozenset({"runs", "step"})
+"""What leaves a model that is not to be used for anything else."""
 
 
 def _private_output() -> TextIO:

@@ -94,7 +94,6 @@ class Screening:
     rows: int
     dtype: str
     tolerance: float
-    calls: int = 0
     content: Difference = field(default_factory=Difference)
     repeat: Difference = field(default_factory=Difference)
     redrawn: Difference = field(default_factory=Difference)
@@ -118,6 +117,14 @@ class Screening:
     def as_json(self) -> dict[str, Any]:
         """As the answer has it."""
         return asdict(self)
+
+
+def screening_of(entry: str, rows: int, *runs: Sequence[Array]) -> Screening:
+    """A screening with what is known of the outputs of some runs, before they are compared."""
+    dtype = str(runs[0][0].dtype) if runs[0] else "float32"
+    found = Screening(entry, rows, dtype, TOLERANCES.get(dtype, 1e-3))
+    found.not_a_number = any(map(has_no_number, runs))
+    return found
 
 
 def screen(runner: Runner, entry: str, other: str | None = None, rows: int = ROWS, seed: int = 0) -> Screening:
@@ -156,7 +163,6 @@ class Screen:
     def __init__(self, runner: Runner, entry: str, inputs: list[Array], mixed: list[Array], seed: int = 0) -> None:
         self.runner, self.entry, self.inputs, self.mixed = runner, entry, inputs, mixed
         self.rows, self.seed = len(inputs[0]), seed
-        self.calls = 0
 
     def screen(self, other: str | None) -> Screening:
         runner = self.runner
@@ -164,10 +170,8 @@ class Screen:
         try:
             first = self._run(self.inputs, fresh=start)
             after = runner.state()
-            dtype = str(first[0].dtype) if first else "float32"
-            found = Screening(self.entry, self.rows, dtype, TOLERANCES.get(dtype, 1e-3))
+            found = screening_of(self.entry, self.rows, first)
             found.written = written(start, after)
-            found.not_a_number = has_no_number(first)
             found.flat = all(bool((one == one[:1]).all()) for one in first if self._has_rows(one))
             # what is carried from call to call shows only after another input
             runner.restore(start)
@@ -181,11 +185,10 @@ class Screen:
             found.reseeded = difference(first, self._run(self.inputs, fresh=start))
             found.content = self._content(first, start, found)
             found.size = self._size(first, start)
-            if dtype == "float32" and NEAR[0] < found.size.relative < NEAR[1]:
+            if found.dtype == "float32" and NEAR[0] < found.size.relative < NEAR[1]:
                 found.precise = self._precise()
             if other is not None:
                 found.mode = self._mode(first, other, start)
-            found.calls = self.calls
             return found
         finally:
             runner.restore(start)
@@ -195,7 +198,6 @@ class Screen:
         if fresh is not None:
             self.runner.restore(fresh)
             self.runner.seed(self.seed)
-        self.calls += 1
         return self.runner.run(inputs, self.entry)
 
     def _redrawn(self, first: list[Array], start: Mapping[str, Array]) -> Difference:
@@ -247,13 +249,11 @@ class Screen:
             return None
         inputs = [one.astype("float64") if one.dtype.kind == "f" else one for one in self.inputs]
         whole, other = runner.run(inputs, self.entry), runner.run(self._resized(inputs), self.entry)
-        self.calls += 2
         return self._last(whole, other)
 
     def _mode(self, first: list[Array], other: str, start: Mapping[str, Array]) -> Difference:
         self.runner.restore(start)
         self.runner.seed(self.seed)
-        self.calls += 1
         return difference(first, self.runner.run(self.inputs, other))
 
     def _first_layer(self, other: Sequence[Array], start: Mapping[str, Array], rows: slice) -> str | None:
@@ -262,7 +262,6 @@ class Screen:
         for inputs in (self.inputs, other):
             self.runner.restore(start)
             self.runner.seed(self.seed)
-            self.calls += 1
             try:
                 taken.append(self.runner.layers(inputs, self.entry))
             except Exception:  # the name is an extra, and what it takes to get it may not be possible

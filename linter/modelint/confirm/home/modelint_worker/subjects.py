@@ -186,6 +186,3 @@ def _versions(*names: str) -> str:
     if names[0] in ("keras", "tf_keras"):
         return f"{text} ({one('tensorflow')})"
     return text
-
-
-__all__: Sequence[str] = ("Opened", "Subjects")

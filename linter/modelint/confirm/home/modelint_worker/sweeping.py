@@ -12,7 +12,7 @@ from .errors import sentence
 from .inputs import Array, draw
 from .keras_models import KerasRunner, flat_arrays
 from .memory import Memory
-from .probes import TOLERANCES, Difference, Runner, Screening, difference, has_no_number
+from .probes import Difference, Runner, Screening, difference, screening_of
 
 LEAST_ROUNDS = 3
 """Batches that are timed at least, the same ones again where there are fewer."""
@@ -65,9 +65,7 @@ def two_sizes(runner: KerasRunner, sizes: Sequence[int]) -> Screening:
         runner.seed(0)
         found.append(flat_arrays(runner.model.predict(given, batch_size=size, verbose=0)))
     runner.restore(start)
-    dtype = str(found[0][0].dtype)
-    screening = Screening("predict", max(sizes), dtype, TOLERANCES.get(dtype, 1e-3), calls=len(sizes))
-    screening.not_a_number = any(map(has_no_number, found))
+    screening = screening_of("predict", max(sizes), *found)
     screening.sizes = difference(*found)
     return screening
 

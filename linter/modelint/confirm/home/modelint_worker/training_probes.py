@@ -10,7 +10,7 @@ import numpy
 
 from .inputs import Array, draw
 from .keras_models import KerasRunner
-from .probes import ROWS, TOLERANCES, Difference, Runner, Screening, difference, drawn, has_no_number, written
+from .probes import ROWS, Difference, Runner, Screening, difference, drawn, screening_of, written
 
 DRAWS = 8
 """Batches that a sample is put into."""
@@ -38,9 +38,7 @@ def companions(runner: Runner, entry: str, rows: int, seed: int = 0) -> Screenin
             found.append([one[-1:] for one in runner.run(others, entry)])
     finally:
         runner.restore(start)
-    dtype = str(found[0][0].dtype)
-    screening = Screening(entry, rows, dtype, TOLERANCES.get(dtype, 1e-3), calls=DRAWS)
-    screening.not_a_number = any(map(has_no_number, found))
+    screening = screening_of(entry, rows, *found)
     screening.companions = _spread(found)
     return screening
 
@@ -92,9 +90,7 @@ def two_runs(
             _set(keras, seeds)
         inputs, _ = drawn(runner, ROWS)
         outputs.append(runner.run(inputs, "true"))
-    dtype = str(outputs[0][0].dtype)
-    screening = Screening("true", len(inputs[0]), dtype, TOLERANCES.get(dtype, 1e-3), calls=len(outputs))
-    screening.not_a_number = any(map(has_no_number, outputs))
+    screening = screening_of("true", len(inputs[0]), *outputs)
     screening.runs = difference(*outputs[:2])
     screening.unseeded = difference(outputs[0], outputs[-1]) if control else None
     return screening
@@ -108,7 +104,7 @@ def same_draws(runner: KerasRunner) -> Screening:
     given = draw(spec, 8, 0)
     together = tensorflow.function(lambda rows: runner.model(rows, training=True))
     one, two = (numpy.asarray(output) for output in together(tensorflow.constant(given)))
-    screening = Screening("true", len(given), str(one.dtype), TOLERANCES.get(str(one.dtype), 1e-3), calls=1)
+    screening = screening_of("true", len(given), [one, two])
     screening.draws = difference([one], [two])
     screening.flat = bool((one == given).all())
     return screening
@@ -123,8 +119,7 @@ def one_step(runner: KerasRunner) -> Screening:
     inputs = [draw(spec, spec.batch or 8, 10 * index) for index, spec in enumerate(runner.specs())]
     given = inputs[0] if len(inputs) == 1 else inputs
     targets = [numpy.zeros_like(one) for one in runner.run(inputs, "false")]
-    dtype = str(targets[0].dtype)
-    screening = Screening("fit", len(inputs[0]), dtype, TOLERANCES.get(dtype, 1e-3), calls=1)
+    screening = screening_of("fit", len(inputs[0]), targets)
     before = _statistics(model)
     model.compile(optimizer=keras.optimizers.SGD(0.0), loss="mse")
     model.fit(given, targets if len(targets) > 1 else targets[0], batch_size=len(inputs[0]), epochs=1, verbose=0)
