@@ -199,6 +199,9 @@ def test_the_first_layer_that_differs_is_named_wherever_it_can_be_had(project: P
     inside = tiny_network(keras, None)
     inputs = keras.Input((5,))
     keras.Model(inputs, keras.layers.Dense(1)(inside(keras.layers.Dense(5)(inputs)))).save("nested.keras")
+    ids = keras.Input((6,))  # of numbers, as most write it
+    embedded = keras.layers.Flatten()(keras.layers.Embedding(50, 4)(ids))
+    keras.Model(ids, keras.layers.BatchNormalization(name="after")(embedded, training=True)).save("embedded.keras")
     module, sample = network("conv in train mode")
     program = torch.export.export(module, (sample,), dynamic_shapes=[{0: torch.export.Dim("batch", min=1)}])
     torch.export.save(program, "conv.pt2")
@@ -211,4 +214,9 @@ def test_the_first_layer_that_differs_is_named_wherever_it_can_be_had(project: P
         dynamic_axes={"x": {0: "batch"}},
     )
     named = {path: confirmation["layer"] for path, _, confirmation in confirmations(project, ".")}
-    assert named == {"nested.keras": "norm", "conv.pt2": "norm", "conv.onnx": "/norm/BatchNormalization"}
+    assert named == {
+        "conv.onnx": "/norm/BatchNormalization",
+        "conv.pt2": "norm",
+        "embedded.keras": "after",
+        "nested.keras": "norm",
+    }

@@ -88,3 +88,22 @@ def test_predictions_in_batches_of_two_sizes_differ_by_rounding(
 ) -> None:
     last = [len(layers) - 1]
     assert asked(worker, "sizes", Claim.ROUNDS, layers, last, generation, sizes=(64, 1)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("initializer", "rate", "verdict"),
+    [
+        ("glorot_uniform", 0.0, Verdict.CONFIRMED),
+        ("glorot_uniform", 0.5, Verdict.REFUTED),
+        ("zeros", 0.5, Verdict.INCONCLUSIVE),
+    ],
+    ids=["nothing drawn", "drawn", "drawn and lost"],
+)
+def test_that_nothing_is_drawn_shows_only_in_outputs_that_vary(
+    worker: Worker, initializer: str, rate: float, verdict: Verdict
+) -> None:
+    layers = [
+        call("Dropout", 0, -1, {"rate": rate}),
+        call("Dense", 1, 0, {"units": 2, "kernel_initializer": initializer}),
+    ]
+    assert asked(worker, "screen", Claim.INFERENCE_MODE, layers, [1], "3", entry="fit").verdict is verdict

@@ -32,14 +32,14 @@ def decide(hypothesis: Hypothesis, screening: Mapping[str, Any]) -> Confirmation
     if found.absolute is None:
         absolute, relative = measured.largest()
         found = replace(found, absolute=absolute, relative=relative)
+    rests_on_nothing = _rests_on_nothing(found, hypothesis)
     unseen, why = screening["unseen"], screening["unwatched"]
     nothing_ran = len(unseen) == screening["watched"] and why is None
-    if unseen and (nothing_ran or _rests_on_nothing(found, hypothesis)):
+    if unseen and (nothing_ran or rests_on_nothing):
         where = unseen[0]["where"]
         missed = f"cannot be watched ({why})" if why else "did not run with the inputs that were drawn"
-        text = f"{where} {missed}, and may show it"
-        return _inconclusive(measured, text)
-    if found.verdict is not Verdict.REFUTED or hypothesis.claim in (Claim.WRITES, Claim.DRIFTS, Claim.FIXED_BATCH):
+        return _inconclusive(measured, f"{where} {missed}, and may show it")
+    if not rests_on_nothing or hypothesis.claim in (Claim.WRITES, Claim.DRIFTS, Claim.FIXED_BATCH):
         return found
     if screening["flat"]:
         alone = "it takes one row at a time, beside which nothing can change"

@@ -121,7 +121,7 @@ class KerasRunner:
                 shape=tuple(tensor.shape),
                 dtype=str(getattr(tensor.dtype, "name", tensor.dtype)),
                 name=getattr(tensor, "name", None),
-                ids=self._ids(),
+                ids=self._ids(tensor),
                 image=len(tensor.shape) == 4 and tensor.shape[-1] in (1, 3, 4) and self._takes_pixels(),
             )
             for tensor in tensors
@@ -216,9 +216,12 @@ class KerasRunner:
             elif "moving_mean" in name and (value == 0).all():
                 variable.assign(generator.normal(0.0, 0.5, value.shape).astype(value.dtype))
 
-    def _ids(self) -> int | None:
-        sizes = [layer.input_dim for layer in self.model._flatten_layers() if type(layer).__name__ == "Embedding"]
-        return min(sizes, default=None)
+    def _ids(self, tensor: Any) -> int | None:
+        """How many ids the embeddings know that an input is given to; or of any, if it is an input of integers."""
+        embeddings = [layer for layer in self.model._flatten_layers() if type(layer).__name__ == "Embedding"]
+        given = [layer for layer in embeddings if tensor is _input_of(layer)]
+        integers = "int" in str(getattr(tensor.dtype, "name", tensor.dtype))
+        return min((layer.input_dim for layer in given or (embeddings if integers else ())), default=None)
 
     def _takes_pixels(self) -> bool:
         names = {type(layer).__name__ for layer in self.model._flatten_layers()}
@@ -257,6 +260,14 @@ def in_float64(config: Any) -> Any:
         case "float32":
             return "float64"
     return config
+
+
+def _input_of(layer: Any) -> Any:
+    """The tensor that a layer is called on, if that is once and symbolic."""
+    try:
+        return layer.input
+    except (AttributeError, ValueError):
+        return None
 
 
 def _watching(call: Any, name: str, taken: list[tuple[str, Array]]) -> Any:

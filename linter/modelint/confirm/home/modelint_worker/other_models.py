@@ -214,7 +214,7 @@ def torch_export(path: str, device: str) -> TorchRunner:
         node = next(node for node in program.graph.nodes if node.name == spec)
         value = node.meta["val"]
         shape = tuple(size if isinstance(size, int) else None for size in value.shape)
-        specs.append(InputSpec(shape, str(value.dtype).removeprefix("torch."), spec, ids=2))
+        specs.append(InputSpec(shape, str(value.dtype).removeprefix("torch."), spec))
     return TorchRunner(program.module(), specs, switchable=False, device=device)
 
 
