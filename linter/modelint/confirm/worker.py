@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -104,9 +106,13 @@ class Worker:
                 return _checked(answer)
 
     def kill(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the process and those that it started, whatever they are doing."""
         if self._process is not None:
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                if hasattr(os, "killpg"):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                else:
+                    self._process.kill()
             self._process.wait()
             self._process = None
 
@@ -133,6 +139,7 @@ class Worker:
                     stderr=subprocess.PIPE,
                     text=True,
                     errors="replace",
+                    start_new_session=True,  # to be ended with all that it starts
                 )
             except OSError as error:
                 raise WorkerError(f"{self.python} cannot be run: {error.strerror}") from None

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
@@ -18,6 +21,7 @@ def main() -> None:
     """Answer requests. Whatever goes wrong with one is its answer."""
     answers = _private_output()
     _stay_offline()
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     subjects: Any = None
     for line in sys.stdin:
         request = json.loads(line)
@@ -142,17 +146,29 @@ def _private_output() -> TextIO:
     return private
 
 
-def _stay_offline() -> None:
-    """Refuse connections: what a model needs from the network, it does not get."""
-    connect = socket.socket.connect
+def _end_with(parent: int) -> None:
+    """End with all that was started here when nobody is left to answer to, whatever a model is doing."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)
 
-    def refuse(self: socket.socket, address: Any, /) -> None:
+
+def _stay_offline() -> None:
+    """Refuse what a model would ask of the network, where it asks for it in Python."""
+    for name in ("connect", "connect_ex", "sendto", "sendmsg"):
+        setattr(socket.socket, name, _refusing(getattr(socket.socket, name)))
+    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", CUDA_MODULE_LOADING="LAZY")
+
+
+def _refusing(method: Callable[..., Any]) -> Callable[..., Any]:
+    def refuse(self: socket.socket, *arguments: Any) -> Any:
         if self.family in (socket.AF_INET, socket.AF_INET6):
             raise OSError("modelint does not let a model use the network")
-        connect(self, address)
+        return method(self, *arguments)
 
-    socket.socket.connect = refuse  # type: ignore[method-assign, assignment]
-    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", CUDA_MODULE_LOADING="LAZY")
+    return refuse
 
 
 if __name__ == "__main__":
