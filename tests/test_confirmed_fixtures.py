@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -171,3 +172,16 @@ def test_classes_that_may_be_imported_are_confirmed(project: Project, generation
     assert "refuted" not in settled.values()
     if shape == "8,8,3":
         assert set(allowed.values()) >= IN_CODE_OF_ITS_OWN
+
+
+def test_every_rule_is_said_to_be_settled_or_not(repository: Path) -> None:
+    page = (repository / "docs/confirmation.md").read_text(encoding="utf-8")
+    section = page.partition("## What is settled")[2].partition("\n## ")[0]
+    table, _, rest = section.partition("These say nothing")
+    rules = {path.stem.replace("_", "-") for path in (repository / "rules").rglob("*.py") if path.stem != "__init__"}
+    settled = {
+        name for line in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE) for name in re.findall(r"`(.+?)`", line)
+    }
+    unsettled = {name for name in re.findall(r"`([a-z-]+)`", rest) if name != "mode-lost-in-call"}
+    assert settled | unsettled == rules
+    assert unsettled == NOTHING_TO_RUN - {"missing-training-false"}
