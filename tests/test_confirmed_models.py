@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import pytest
+import tensorflow as tf
 import tf_keras
 import torch
 
@@ -220,3 +224,50 @@ def test_the_first_layer_that_differs_is_named_wherever_it_can_be_had(project: P
         "embedded.keras": "after",
         "nested.keras": "norm",
     }
+
+
+class Touching:
+    """What touches a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (f"touch {self.path}",)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_a_file_would_run_beside_its_model_is_not_run(project: Project) -> None:
+    touched = project.path / "touched"
+    for family, name in ((tf_keras, "keras2"), (keras, "keras3")):
+        inputs = family.Input((5,))
+        command = f"touch {touched}"
+        x = family.layers.Lambda(lambda x, command=command: (__import__("os").system(command), x)[1])(inputs)
+        family.Model(inputs, family.layers.BatchNormalization()(x, training=True)).save(f"{name}.h5")
+    module = torch.nn.BatchNorm1d(3).train()
+    program = torch.export.export(module, (torch.zeros(2, 3),), dynamic_shapes=[{0: torch.export.Dim("batch", min=1)}])
+    torch.export.save(program, "plain.pt2")
+    pickled = io.BytesIO()
+    torch.save(({"x": Touching(touched)}, {}), pickled)
+    with zipfile.ZipFile("plain.pt2") as plain, zipfile.ZipFile("pickled.pt2", "w") as other:
+        for name in plain.namelist():
+            data = pickled.getvalue() if "sample_inputs" in name else plain.read(name)
+            other.writestr(name.replace("plain/", "pickled/"), data)
+
+    class Writing(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 3], name="x")])
+        def serve(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+            tf.io.write_file(str(touched), "")
+            return {"y": x - tf.reduce_mean(x, axis=0)}
+
+    writing = Writing()
+    tf.saved_model.save(writing, "writing", signatures=writing.serve)
+    touched.unlink(missing_ok=True)
+    found = {path: (one["verdict"], one["message"]) for path, _, one in confirmations(project, ".")}
+    assert not touched.exists()
+    assert found.pop("plain.pt2")[0] == "confirmed"
+    assert {path: verdict for path, (verdict, _) in found.items()} == dict.fromkeys(
+        ("keras2.h5", "keras3.h5", "pickled.pt2", "writing"), "inconclusive"
+    )
+    assert found["keras2.h5"][1] == "ValueError: the file holds code (a Lambda), which is not run"
+    assert "it writes a file (WriteFile" in found["writing"][1]

@@ -13,6 +13,7 @@ import numpy
 
 from .inputs import Array, InputSpec, draw
 from .probes import Runner
+from .trust import refuse_code
 
 IMAGE_LAYERS = frozenset({"Rescaling", "Resizing", "CenterCrop"})
 """First layers that say that an input holds pixels; so do those whose name begins with Random."""
@@ -41,6 +42,7 @@ def load(path: str, generation: str) -> Any:
         ValueError: the file holds code (a Lambda), or classes that are not Keras's own.
     """
     keras = library(generation)
+    refuse_code(path)
     return keras.models.load_model(path, compile=False, safe_mode=True)
 
 

@@ -12,6 +12,7 @@ import numpy
 from .inputs import Array, InputSpec
 from .onnx_outputs import with_all_outputs
 from .probes import Runner
+from .trust import refuse_writing, tensors_only
 
 LARGEST_TAKEN_APART = 500_000_000
 """Bytes of an ONNX file of which the outputs of all nodes are still taken; they are held at once."""
@@ -24,6 +25,7 @@ class SignatureRunner:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         import tensorflow
 
+        refuse_writing(path)
         self.tensorflow = tensorflow
         self.loaded = tensorflow.saved_model.load(path)
         found = next((name for name in names if name in self.loaded.signatures), None)
@@ -208,7 +210,8 @@ def torch_export(path: str, device: str) -> TorchRunner:
     """An exported program, with the inputs that it was exported for."""
     import torch
 
-    program = torch.export.load(path)
+    with tensors_only(torch):
+        program = torch.export.load(path)
     specs = []
     for spec in program.graph_signature.user_inputs:
         node = next(node for node in program.graph.nodes if node.name == spec)
