@@ -55,6 +55,9 @@ class LayerRunner:
     def seed(self, number: int) -> None:
         self.bench.keras.utils.set_random_seed(number)
 
+    def chance(self, entry: str) -> None:
+        return None
+
     def precise(self) -> None:
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import random
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -176,6 +177,23 @@ class KerasRunner:
 
     def seed(self, number: int) -> None:
         self.keras.utils.set_random_seed(number)
+
+    def chance(self, entry: str) -> object:
+        """Of Python, of numpy, of TensorFlow in eager mode, and of the layers that have one of their own.
+
+        What is drawn in a graph cannot be seen.
+        """
+        from tensorflow.python.eager import context
+
+        if entry.startswith("predict"):
+            return None
+        generators = [getattr(layer, "_random_generator", None) for layer in self.model._flatten_layers()]
+        states = [getattr(getattr(one, "_generator", None), "state", None) for one in generators]  # of Keras 2
+        held = [*self._variables(), *(one for one in states if one is not None)]
+        own = [numpy.array(one).tobytes() for one in held if "int" in str(one.dtype)]
+        eager = getattr(context.context(), "_rng", None)  # it gives each operation that draws a seed
+        drawn = numpy.random.get_state(legacy=False)["state"]
+        return random.getstate(), drawn["key"].tobytes(), drawn["pos"], eager and eager.getstate(), own
 
     def precise(self) -> Runner | None:
         """A copy whose layers compute in float64; none of what is not made of Keras's own layers."""

@@ -59,6 +59,9 @@ class SignatureRunner:
     def seed(self, number: int) -> None:
         self.tensorflow.random.set_seed(number)
 
+    def chance(self, entry: str) -> object:
+        return None
+
     def precise(self) -> Runner | None:
         return None
 
@@ -120,6 +123,9 @@ class OnnxRunner:
 
     def seed(self, number: int) -> None:
         self.runtime.set_seed(number)
+
+    def chance(self, entry: str) -> object:
+        return None
 
     def precise(self) -> Runner | None:
         return None
@@ -193,6 +199,13 @@ class TorchRunner:
         import torch
 
         torch.manual_seed(number)
+
+    def chance(self, entry: str) -> object:
+        """Of PyTorch, on the processor and on the GPU."""
+        import torch
+
+        states = [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else ())]
+        return [one.numpy().tobytes() for one in states]
 
     def precise(self) -> Runner | None:
         """A copy in float64; none of a scripted module or an exported program, whose types are written into them."""
