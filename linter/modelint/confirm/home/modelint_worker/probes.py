@@ -222,7 +222,6 @@ class Screen:
         """The same from the same state, but for that of random generators, which are integers."""
         now = self.runner.state()
         self.runner.restore({name: value if value.dtype.kind == "f" else now[name] for name, value in start.items()})
-        self.runner.seed(self.seed + 1)
         return difference(first, self._run(self.inputs))
 
     def _content(self, first: list[Array], start: Mapping[str, Array], found: Screening) -> Difference:
