@@ -18,6 +18,7 @@ import torch
 from packaging.requirements import Requirement
 
 from conftest import Project, Ran
+from modelint.confirm.subjects import Target
 from modelint.confirm.worker import Worker, WorkerError
 from modelint.workspace.answers import AnswerCache
 
@@ -567,3 +568,26 @@ def test_code_of_a_notebook_that_did_not_run_is_named_by_its_cell(project: Proje
     assert (found["cell"], found["line"]) == (3, 10)
     assert found["confirmation"]["verdict"] == "inconclusive"
     assert str(found["confirmation"]["message"]).startswith("serve.ipynb, cell 3, line 10 did not run with the inputs")
+
+
+BY_MODE = """
+from keras import Model
+
+
+class Gated(Model):
+    def call(self, x, training=None):
+        return 2.0 * x if training else 3.0 * x
+"""
+
+
+def test_what_ran_in_one_mode_has_not_run_in_the_other(project: Project) -> None:
+    path = str(project.write("gated.py", BY_MODE))
+    target = Target(path, "Gated", str(project.path), inputs=(((None, 4), "float32"),))
+    line = BY_MODE.splitlines().index("        return 2.0 * x if training else 3.0 * x") + 1
+    spans = [{"line": line, "column": first, "end_line": line, "end_column": first + 7} for first in (16, 41)]
+    watched = [{**span, "path": path, "where": str(span["column"])} for span in spans]
+    asked = {"do": "screen", "subject": dict(target.subject().description), "device": "cpu", "watched": watched}
+    with Worker() as worker:
+        for entry, unseen in (("true", "41"), ("false", "16"), ("true", "41")):
+            found = worker.ask({**asked, "entry": entry}, 120)["screening"]
+            assert [one["where"] for one in found["unseen"]] == [unseen]

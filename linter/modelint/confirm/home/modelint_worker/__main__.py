@@ -68,6 +68,7 @@ def _screen(opened: Any, request: Mapping[str, Any]) -> Any:
     rows = request.get("rows", ROWS)
     found = screen(opened.runner, request["entry"], request.get("other"), rows)
     if opened.observer is not None:
+        opened.observer.start_over()
         try:
             with opened.observer:
                 eagerly(lambda: exercise(opened.runner, request["entry"], rows))

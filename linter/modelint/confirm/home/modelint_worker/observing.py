@@ -39,15 +39,19 @@ def eagerly(run: Callable[[], None]) -> None:
 
 
 class Observer:
-    """Watches the code of some files while it is a context.
+    """Watches the code of some files while it is a context: while a model is made, and again whenever it is run.
 
     ``from_the_start``: what makes the model is watched as well as what runs it, and not only the import of its module.
+    ``seen`` is what ran. While ``building``, only methods that run when a layer is made are watched: the call that
+    builds a model is not one that a finding is about.
     """
 
     def __init__(self, files: Iterable[str], *, from_the_start: bool) -> None:
         self.files = frozenset(files)
         self.from_the_start = from_the_start
         self.seen: dict[str, set[Span]] = {}
+        self.building = False
+        self._kept: Mapping[str, frozenset[Span]] = {}
         self._spans: dict[CodeType, list[Any]] = {}
         self._before: Any = None
 
@@ -58,6 +62,15 @@ class Observer:
 
     def __exit__(self, *_: object) -> None:
         sys.settrace(self._before)
+
+    def keep(self) -> None:
+        """What was seen so far is to be seen of every run: it made the model."""
+        self.building = False
+        self._kept = {path: frozenset(spans) for path, spans in self.seen.items()}
+
+    def start_over(self) -> None:
+        """Forget what was seen of the run before, which may have entered the model otherwise."""
+        self.seen = {path: set(spans) for path, spans in self._kept.items()}
 
     def has_run(self, place: Mapping[str, Any]) -> bool:
         """Whether something of an expression has run, or may have, unwatched; columns count characters, from 1."""
@@ -74,7 +87,10 @@ class Observer:
         return any(start <= one[:2] and one[2:] <= end for one in self.seen.get(place["path"], ()))
 
     def _entered(self, frame: FrameType, event: str, argument: Any) -> Any:
-        if frame.f_code.co_filename.removesuffix(GIVEN) not in self.files or _in_a_graph():
+        code = frame.f_code
+        if code.co_filename.removesuffix(GIVEN) not in self.files or _in_a_graph():
+            return None
+        if self.building and code.co_name not in BUILDING:
             return None
         frame.f_trace_opcodes = True
         return self._ran

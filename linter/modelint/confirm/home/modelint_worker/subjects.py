@@ -99,7 +99,12 @@ def _imported(subject: Mapping[str, Any], device: str, files: Sequence[str]) -> 
     called = isinstance(named, (type, types.FunctionType))
     observer = Observer(files, from_the_start=called) if files else None
     with observer or contextlib.nullcontext():
-        runner, framework, placed = _runner(_made(named, subject), subject, device)
+        made = _made(named, subject)
+        if observer is not None:
+            observer.building = True
+        runner, framework, placed = _runner(made, subject, device)
+    if observer is not None:
+        observer.keep()
     return Opened(runner, _versions(framework), placed, observer)
 
 
