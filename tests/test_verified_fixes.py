@@ -143,6 +143,29 @@ if __name__ == "__main__":
 """
 PROGRAMS["graph.py"] = IN_A_GRAPH  # of which AutoGraph reads the text
 
+BUILT = """
+import keras
+import numpy as np
+from keras import layers
+
+
+class Doubled(layers.Layer):
+    def call(self, x):
+        return 2.0 * x
+
+
+def build():
+    return keras.Sequential([keras.Input((6,)), layers.Dense(4), Doubled(), layers.Dropout(0.5), layers.Dense(1)])
+
+
+if __name__ == "__main__":
+    model = build()
+    model.compile("sgd", "mse")
+    model.fit(np.load("x.npy"), np.load("y.npy"))
+    accuracy = np.mean(np.argmax(model(np.load("x.npy"), training=True), axis=1) == np.load("y.npy"))
+"""
+PROGRAMS["built.py"] = BUILT  # in which the seed that is set moves the function
+
 DEFINED, _, DONE = LOST.format(parameters="x, training=None").strip().partition('\n\n\nif __name__ == "__main__":\n')
 NOTEBOOKS = {
     "serve.ipynb": ["%matplotlib inline\n" + PREDICTION[: PREDICTION.index("model =")], PREDICTION.split("\n\n")[1]],
@@ -154,6 +177,7 @@ ALLOWED = (
     "graph.py:Classifier",
     "half_lost.py:Classifier(3)",
     "unseeded_class.py:Classifier",
+    "built.py:build",
     "lost.ipynb:Classifier(units=3)",
 )
 RULES = "train-mode-at-inference,mode-lost-in-call,unseeded-dropout"
@@ -249,6 +273,13 @@ def test_code_of_the_program_is_run_as_it_was_and_as_the_fix_leaves_it(fixed: Fi
     assert found["absolute"] == 0.0
     assert float(str(after(found)["absolute"])) > 0.0
     assert "self.drop.call" not in (fixed.directory / "lost.py").read_text()
+
+
+def test_a_function_that_makes_the_model_is_found_where_a_fix_has_moved_it(fixed: Fixed) -> None:
+    found = fixed.by_path["built.py"]
+    assert verdicts(found) == ("confirmed", "refuted")
+    assert (found["source"], after(found)["source"]) == ("build, imported", "build, imported")
+    assert "set_random_seed(0)\n" in (fixed.directory / "built.py").read_text().partition("def build")[0]
 
 
 def test_a_fix_that_does_not_suffice_is_said_to_and_fails_the_run(fixed: Fixed) -> None:

@@ -5,14 +5,12 @@ Takes facts, gives descriptions that are plain JSON, or the reason why there is 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from modelint.artifacts.model_file import ModelFile
 from modelint.facts import KerasVersion, Layer, Model, Passing, Setting, Unknown
-from modelint.finding import Place
 
 MOST_REBUILT = 400
 """Layers; larger models take longer to build than a confirmation may take."""
@@ -70,8 +68,7 @@ class Target:
     """What a user allows to be imported and called: ``path.py:name``.
 
     ``root`` is the directory from which the module is imported; ``inputs`` are shapes and types, where given;
-    ``arguments`` and ``keywords`` what it is called with; ``text`` what is imported of a notebook. ``lines`` are those
-    on which it is defined.
+    ``arguments`` and ``keywords`` what it is called with; ``text`` what is imported of a notebook.
     """
 
     path: str
@@ -81,12 +78,6 @@ class Target:
     arguments: tuple[Any, ...] = ()
     keywords: tuple[tuple[str, Any], ...] = ()
     text: str | None = None
-    lines: tuple[tuple[int, int], ...] = ()
-
-    def makes(self, origin: Place) -> bool:
-        """Whether a model that is made at a place is the one that this makes, or is."""
-        span, here = origin.span, os.path.abspath(origin.path) == self.path
-        return here and span is not None and any(first <= span.line <= last for first, last in self.lines)
 
     def subject(self, generation: str = "3") -> Subject:
         """The model that it makes, in Keras of a generation where TensorFlow is to choose one."""

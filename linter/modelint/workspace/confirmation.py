@@ -17,7 +17,7 @@ from modelint.confirm.definitions import definitions, lines_of
 from modelint.confirm.hypotheses import Claim, Hypothesis, fitted, generation_of, hypothesis_of
 from modelint.confirm.subjects import NoSubject, Subject, Target, importable, of_file, of_model, of_pair
 from modelint.documents import Unreadable
-from modelint.documents.cells import Opened, place_in_cell
+from modelint.documents.cells import place_in_cell
 from modelint.engine import Witness
 from modelint.facts import (
     BatchReduction,
@@ -57,8 +57,8 @@ class Asking:
         """The same, with nothing gathered."""
         return Asking(self.targets, self.shape)
 
-    def witness(self, opened: Callable[[str], Opened | None]) -> Witness:
-        """For the findings of a script; ``opened`` gives the cells of a notebook."""
+    def witness(self, sources: FileSources) -> Witness:
+        """For the findings of a script, by the texts of a run."""
 
         def note(finding: Finding, fact: object, program: Program) -> None:
             hypothesis = hypothesis_of(finding.rule, fact, program)
@@ -66,9 +66,9 @@ class Asking:
                 if hypothesis.claim is Claim.SAME_DRAWS:
                     subject = _pair(finding, program, hypothesis)
                 else:
-                    subject = self.of_script(finding.place, fact, program, hypothesis)
+                    subject = self.of_script(finding.place, fact, program, hypothesis, sources)
                 concern = _concern(finding, fact, program)
-                self.questions.ask(finding, Question(hypothesis, subject, concern, watched(fact, opened)))
+                self.questions.ask(finding, Question(hypothesis, subject, concern, watched(fact, sources)))
 
         return note
 
@@ -84,7 +84,9 @@ class Asking:
 
         return note
 
-    def of_script(self, place: Place, fact: object, program: Program, hypothesis: Hypothesis) -> Subject | NoSubject:
+    def of_script(
+        self, place: Place, fact: object, program: Program, hypothesis: Hypothesis, sources: FileSources
+    ) -> Subject | NoSubject:
         """The model that a finding at a place is about."""
         generation = hypothesis.generation
         if isinstance(fact, ModelCall) and fact.set_globally:
@@ -99,33 +101,41 @@ class Asking:
         if isinstance(found, Subject):
             return found
         origin = model.origin.resolve()
+        target = next((one for one in self.targets if _makes(one, origin, sources)), None)
         if model.kind not in ("Sequential", "Functional"):
             defined = (one.place.resolve().path for one in program.all(ForwardPass) if one.owner == model.kind)
-            return self.imported(model.kind, next(defined, origin.path), generation, program, origin)
-        made = next((target for target in self.targets if target.makes(origin)), None)
-        if made is not None:
-            return made.subject(generation)
+            path = next(defined, origin.path)
+            named = next((one for one in self.targets if _is(one, model.kind, path)), target)
+            return named.subject(generation) if named is not None else NoSubject(importable(model.kind, path))
+        if target is not None:
+            return target.subject(generation)
         if isinstance(fact, HardWiredMode) and fact.owner.endswith(".call"):
             return self.imported(fact.owner.removesuffix(".call"), place.path, generation, program)
         return found
 
-    def imported(
-        self, name: str, path: str, generation: str, program: Program, origin: Place | None = None
-    ) -> Subject | NoSubject:
-        """A class, if that may be imported, or what makes the instance that is made at ``origin``.
+    def imported(self, name: str, path: str, generation: str, program: Program) -> Subject | NoSubject:
+        """A class, if that may be imported; else what any function of its file makes, which may hold one.
 
-        Where it is not known where one is made, it may be what any function of the class's file makes; whether the
-        class is part of that shows when its code runs.
+        Whether it does shows when the code of the class runs, or does not.
         """
-        absolute = os.path.abspath(path)
-        for target in self.targets:
-            if (target.name, target.path) == (name, absolute):
-                return target.subject(generation)
         others = {forward.owner for forward in program.all(ForwardPass)} - {name}
-        for target in self.targets:
-            if target.makes(origin) if origin else (target.path == absolute and target.name not in others):
-                return target.subject(generation)
-        return NoSubject(importable(name, path))
+        exact = (one for one in self.targets if _is(one, name, path))
+        beside = (one for one in self.targets if one.path == os.path.abspath(path) and one.name not in others)
+        target = next(exact, None) or next(beside, None)
+        return target.subject(generation) if target is not None else NoSubject(importable(name, path))
+
+
+def _is(target: Target, name: str, path: str) -> bool:
+    """Whether a target is what has a name in a file."""
+    return (target.name, target.path) == (name, os.path.abspath(path))
+
+
+def _makes(target: Target, origin: Place, sources: FileSources) -> bool:
+    """Whether a target is the function or the statement in which a model is made."""
+    if os.path.abspath(origin.path) != target.path or origin.span is None:
+        return False
+    lines = lines_of(target.name, sources.text(origin.path))
+    return any(first <= origin.span.line <= last for first, last in lines)
 
 
 _OWNED = BatchReduction, ForwardPass, RandomSource, StateWrite, StaticBatch
@@ -151,7 +161,7 @@ def _model_of(place: Place, fact: object, program: Program) -> Model | None:
     return _largest(program, lambda model: any(one.place.resolve() == place for one in model.layers))
 
 
-def watched(fact: object, opened: Callable[[str], Opened | None]) -> tuple[Watched, ...]:
+def watched(fact: object, sources: FileSources) -> tuple[Watched, ...]:
     """The code of forward passes that a fact speaks of: the operation, or the calls of the layers."""
     match fact:
         case StaticBatch(owner=None):  # of an input
@@ -165,7 +175,7 @@ def watched(fact: object, opened: Callable[[str], Opened | None]) -> tuple[Watch
         case _:
             return ()
     places = dict.fromkeys(one.resolve() for one in located)
-    return tuple(Watched(place, place_in_cell(place, opened(place.path))) for place in places)
+    return tuple(Watched(place, place_in_cell(place, sources.opened(place.path))) for place in places)
 
 
 def _pair(finding: Finding, program: Program, hypothesis: Hypothesis) -> Subject | NoSubject:
@@ -250,8 +260,7 @@ def target_of(text: str, shapes: Sequence[Sequence[int | None]]) -> Target:
         json.dumps([arguments, keywords])
     except (SyntaxError, ValueError, TypeError):
         raise TargetError(f"{call!r} must be a name, or a call of it with constants") from None
-    sources = FileSources()
-    notebook = sources.notebook(path)
+    notebook = FileSources().notebook(path)
     if isinstance(notebook, Unreadable):
         raise TargetError(f"{path}: {notebook.message}")
     absolute = os.path.abspath(path)
@@ -268,5 +277,4 @@ def target_of(text: str, shapes: Sequence[Sequence[int | None]]) -> Target:
         arguments=tuple(arguments),
         keywords=tuple(sorted(keywords.items())),
         text=definitions(notebook.text) if notebook is not None else None,
-        lines=lines_of(name.id, sources.text(name_of(path))),
     )

@@ -68,10 +68,10 @@ class _Fixed:
         if hypothesis is None or (fact is None and concern.owner is None):
             return Question(claimed, GONE)
         if fact is not None:
-            subject = asking.of_script(anchor or concern.anchor, fact, program, hypothesis)
+            subject = asking.of_script(anchor or concern.anchor, fact, program, hypothesis, self.outcome.run.sources)
         else:
             subject = asking.imported(str(concern.owner), concern.anchor.path, claimed.generation, program)
-        return Question(hypothesis, subject, watched=watched(fact, self.outcome.run.sources.opened))
+        return Question(hypothesis, subject, watched=watched(fact, self.outcome.run.sources))
 
     def _program(self, root: str) -> Program:
         if root not in self._programs:
