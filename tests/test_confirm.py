@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
+import re
 import stat
+import subprocess
 import sys
+import textwrap
+import venv
 from pathlib import Path
 
+import nbformat
 import pytest
+import torch
+from packaging.requirements import Requirement
 
 from conftest import Project, Ran
+from modelint.confirm.subjects import Target
+from modelint.confirm.worker import Worker, WorkerError
+from modelint.workspace.answers import AnswerCache
 
 CLASSIFIER = """
 import keras
@@ -133,8 +144,8 @@ def test_what_may_be_imported_is_run_on_inputs_of_the_given_shape(project: Proje
 @pytest.mark.parametrize(
     ("before", "budget", "message"),
     [
-        ("import os; os._exit(7)", "60", "the process that ran it ended (exit code 7)"),
-        ("import time; time.sleep(600)", "12", "it took more than"),
+        ("import os; os.kill(os.getpid(), 9)", "60", "the process that ran it ended (signal 9)"),
+        ("import time; time.sleep(600)", "6", "it took more than 6 seconds"),
         ("import socket; socket.create_connection(('192.0.2.1', 80))", "60", "does not let a model use the network"),
         ("open('no such data')", "60", "FileNotFoundError"),
     ],
@@ -151,30 +162,106 @@ def test_whatever_goes_wrong_is_inconclusive_with_the_reason(
 
 
 def interpreter(project: Project, option: str = "") -> tuple[str, Path]:
-    """An interpreter that writes down every start, and where it does."""
+    """An interpreter that writes down every start, by a path from here, and where it does."""
     log = project.path / "starts"
-    script = project.write("python", f'#!/bin/sh\necho >> {log}\nexec {sys.executable} {option} "$@"\n')
+    script = project.write("bin/python", f'#!/bin/sh\necho "$@" >> {log}\nexec {sys.executable} {option} "$@"\n')
     script.chmod(script.stat().st_mode | stat.S_IEXEC)
-    return str(script), log
+    return "bin/python", log
 
 
-def test_without_a_framework_it_says_how_to_get_one(project: Project) -> None:
+def test_an_interpreter_without_a_framework_is_told_what_to_install(project: Project) -> None:
     project.write("train.py", CLASSIFIER.format(rate=0.0))
     python, _ = interpreter(project, "-S")
     [found] = confirmations(confirm(project, "--python", python, "train.py"), "train-mode-at-inference")
     assert found["verdict"] == "inconclusive"
-    assert "pip install 'modelint[tensorflow]'" in str(found["message"])
+    assert str(found["message"]).endswith(f"; {project.path / python} -m pip install tensorflow")
+
+
+def with_all_that_modelint_needs(directory: Path) -> Path:
+    """The interpreter of a new environment, in which modelint is installed without its extras."""
+    venv.create(directory)
+    library = next(directory.glob("lib/python*/site-packages"))
+    wanted = ["modelint"]
+    for name in wanted:  # which grows
+        distribution = importlib.metadata.distribution(name)
+        for requirement in map(Requirement, distribution.requires or ()):
+            if requirement.name not in wanted and (
+                not requirement.marker or requirement.marker.evaluate({"extra": ""})
+            ):
+                wanted.append(requirement.name)
+        for top in {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}:
+            (library / top).symlink_to(distribution.locate_file(top))
+    return directory / "bin/python"
+
+
+def test_where_no_framework_is_installed_it_says_in_a_line_how_to_get_one(project: Project) -> None:
+    project.write("train.py", CLASSIFIER.format(rate=0.0))
+    python = with_all_that_modelint_needs(project.path / "environment")
+    command = (str(python), "-m", "modelint", "check", "--confirm", "--select", "train-mode-at-inference", "train.py")
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    [line] = [line for line in ran.stdout.splitlines() if "pip install" in line]
+    assert line.strip().startswith(
+        "= inconclusive: ModuleNotFoundError: No module named 'numpy'; pip install 'modelint["
+    )
+    assert ran.returncode == 1
+
+
+def test_a_module_that_code_of_the_program_misses_is_no_missing_framework(project: Project) -> None:
+    text = SUBCLASS.format(before="pass")
+    project.write("lacking.py", f"import no_such_module\n{text}")
+    project.write("whole.py", text)
+    allowed = ("--allow-import", "lacking.py:Classifier", "--allow-import", "whole.py:Classifier", "--input-shape", "6")
+    lacking, whole = confirmations(confirm(project, *allowed, "lacking.py", "whole.py"), "train-mode-at-inference")
+    assert lacking["message"] == "ModuleNotFoundError: No module named 'no_such_module'"
+    assert whole["verdict"] == "confirmed"
 
 
 def test_what_was_measured_is_not_measured_again(project: Project) -> None:
-    project.write("train.py", CLASSIFIER.format(rate=0.0))
     python, log = interpreter(project)
-    first = confirm(project, "--python", python, "train.py")
-    again = confirm(project, "--python", python, "train.py")
-    assert first.out == again.out
-    assert len(log.read_text().splitlines()) == 1
-    confirm(project, "--python", python, "--no-cache", "train.py")
-    assert len(log.read_text().splitlines()) == 2
+
+    def runs(*options: str) -> tuple[str, int]:
+        """What a run says, and how often all runs so far have started the process that runs models."""
+        out = confirm(project, "--python", python, *options, "train.py").out
+        return out, sum("modelint_worker" in line for line in log.read_text().splitlines())
+
+    project.write("train.py", CLASSIFIER.format(rate=0.0))
+    said, started = runs()
+    assert started == 1
+    assert runs() == (said, 1)
+    assert runs("--no-cache")[1] == 2
+
+
+def test_an_answer_holds_for_a_file_as_it_is_a_device_and_what_is_installed(project: Project) -> None:
+    model = project.write("model.keras", b"one")
+    cache = AnswerCache(sys.executable, str(project.path / "answers.sqlite3"))
+    asked = {"do": "screen", "subject": {"kind": "keras_file", "path": str(model)}, "device": "auto"}
+    cache.put(asked, {"screening": 1})
+    assert cache.get(asked) == {"screening": 1}
+    assert cache.get({**asked, "device": "cpu"}) is None
+    python, _ = interpreter(project, "-S")
+    assert AnswerCache(python, cache.path).get(asked) is None
+    assert AnswerCache("/bin/false", cache.path).get(asked) is None
+    model.write_bytes(b"two")
+    assert cache.get(asked) is None
+    model.write_bytes(b"one")
+    assert AnswerCache(sys.executable, cache.path).get(asked) == {"screening": 1}
+
+
+REBUILT = {
+    "kind": "rebuilt",
+    "generation": "3",
+    "inputs": [{"shape": [None, 4], "dtype": "float32"}],
+    "layers": [{"class": "Dense", "config": {"units": 2}, "identity": 0, "inbound": [-1], "arguments": {}}],
+    "outputs": [0],
+}
+SCREEN = {"do": "screen", "subject": REBUILT, "device": "cpu", "entry": "false"}
+
+
+def test_a_process_that_takes_too_much_memory_is_ended_and_started_anew() -> None:
+    with Worker(memory=2**27) as worker:  # less than TensorFlow takes
+        for _ in range(2):
+            with pytest.raises(WorkerError, match=r"^it took more than 0\.125 GiB of memory$"):
+                worker.ask(SCREEN, 120)
 
 
 @pytest.mark.parametrize(
@@ -209,11 +296,35 @@ def test_a_sweep_shows_drift_throughput_and_memory_for_each_batch_size(project: 
     arguments = ("confirm", "--sweep", "--allow-import", "models.py:build", "--plot", "sweep.png")
     ran = project.run(*arguments, "--output-format", "json")
     assert ran.code == 0, ran.err
-    rows = json.loads(ran.out)["sweep"]
+    found = json.loads(ran.out)
+    rows = found["sweep"]
     assert [row["size"] for row in rows] == [1, 2, 4, 8, 16, 32, 64, 128, 256]
     assert all(row["drift"] < 1e-3 for row in rows)
-    assert all(row["memory"] > 0 for row in rows)
+    assert all(row["memory"] >= found["at_rest"] > 0 for row in rows)
+    assert all(row["rows_per_second"] > 0 for row in rows)
+    assert (found["repeat"], found["model"], found["device"]) == (0.0, "build, imported", "cpu")
     assert (project.path / "sweep.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_sweep_tells_sizes_that_are_not_taken_and_predictions_that_are_random(project: Project) -> None:
+    class Noisy(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + torch.randn_like(x)
+
+    sizes = [{0: torch.export.Dim("batch", min=1, max=64)}]
+    torch.export.save(torch.export.export(Noisy(), (torch.zeros(2, 3),), dynamic_shapes=sizes), "noisy.pt2")
+    ran = project.run("confirm", "--sweep", "noisy.pt2", "--plot", "sweep.html")
+    lines = ran.out.splitlines()
+    assert lines[0].split() == ["batch", "drift", "rows", "a", "second", "memory"]
+    assert [line.split()[0] for line in lines[1:10]] == ["1", "2", "4", "8", "16", "32", "64", "128", "256"]
+    assert [line.split()[1] for line in lines[8:10]] == ["AssertionError:"] * 2
+    assert lines[7].split()[1] == "0"  # itself
+    assert lines[11] == f"noisy.pt2: torch {torch.__version__} on cpu"
+    assert "from call to call, whatever its size" in lines[-1]
+    page = (project.path / "sweep.html").read_text()
+    assert "<title>Batch sizes of noisy.pt2</title>" in page
+    assert page.count("<svg") == 1
+    assert not re.search(r"<(script|link|img|iframe)|src=|url\(http", page)
 
 
 RESIZING = """
@@ -327,3 +438,156 @@ def test_code_under_a_branch_that_is_not_taken_refutes_nothing(project: Project,
         assert found["verdict"] == verdict
         if verdict == "inconclusive":
             assert str(found["message"]).startswith(f"serve.py, line {line} did not run with the inputs")
+
+
+IN_A_GRAPH = """
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+from tensorflow.keras import layers
+
+
+class Traced(layers.Layer):
+    def call(self, x):
+        return tf.cond(tf.reduce_max(x) > 1e6, lambda: x - tf.reduce_mean(x, axis=0), lambda: x)
+
+
+class NotTaken(layers.Layer):
+    @tf.function
+    def call(self, x):
+        if tf.reduce_max(x) > 1e6:
+            x = x - tf.reduce_mean(x, axis=0)
+        return x
+
+
+class Taken(layers.Layer):
+    @tf.function
+    def call(self, x):
+        if tf.reduce_max(x) > -1e6:
+            x = x - tf.reduce_mean(x, axis=0)
+        return x
+
+
+class Harmless(layers.Layer):
+    @tf.function
+    def call(self, x):
+        if tf.reduce_max(x) > -1e6:
+            x = x - tf.reduce_mean(0.0 * x, axis=0)
+        return x
+
+
+class OnlyInAGraph(layers.Layer):
+    @tf.function
+    def call(self, x):
+        slope = tf.gradients(x * x, x)[0]
+        return slope + x - tf.reduce_mean(0.0 * x, axis=0)
+
+
+class Elsewhere(layers.Layer):
+    @tf.function
+    def call(self, x):
+        if tf.reduce_max(x) > 1e6:
+            x = x - tf.reduce_mean(x, axis=0)
+        return x / (1e-3 + tf.reduce_max(tf.abs(x), axis=0))
+
+
+if __name__ == "__main__":
+    for layer in (Traced(), NotTaken(), Taken(), Harmless(), OnlyInAGraph(), Elsewhere()):
+        model = keras.Sequential([keras.Input((4,)), layer])
+        print(np.argmax(model.predict(np.load("images.npy")), axis=1))
+"""
+
+
+@pytest.mark.parametrize("keras", [">=3.10,<3.16", "<3"])
+def test_what_only_a_graph_was_made_of_did_not_run(project: Project, keras: str) -> None:
+    project.write("modelint.toml", f'[frameworks]\nkeras = "{keras}"\n')
+    project.write("serve.py", IN_A_GRAPH)
+    classes = ("Traced", "NotTaken", "Taken", "Harmless", "OnlyInAGraph", "Elsewhere")
+    allowed = [part for name in classes for part in ("--allow-import", f"serve.py:{name}")]
+    rule = "batch-statistics-at-inference"
+    options = ("check", "--confirm", "--output-format", "json", "--select", rule, "--input-shape", "4")
+    found = {
+        (str(one["confirmation"]["source"]).split(",")[0], one["line"]): one["confirmation"]
+        for one in json.loads(project.run(*options, *allowed, "serve.py").out)
+    }
+    assert {place: one["verdict"] for place, one in found.items()} == {
+        ("Traced", 10): "inconclusive",
+        ("NotTaken", 17): "inconclusive",
+        ("Taken", 25): "confirmed",
+        ("Harmless", 33): "refuted",
+        ("OnlyInAGraph", 41): "inconclusive",
+        ("Elsewhere", 48): "inconclusive",  # though its model does mix rows
+        ("Elsewhere", 49): "confirmed",
+    }
+    assert "serve.py, line 10 did not run with the inputs that were drawn" in found["Traced", 10]["message"]
+    assert "serve.py, line 41 cannot be watched (" in found["OnlyInAGraph", 41]["message"]
+
+
+BUILDERS = """
+import keras
+import numpy as np
+from keras import layers
+
+
+class Doubled(layers.Layer):
+    def call(self, x):
+        return 2.0 * x
+
+
+def build():
+    return keras.Sequential([keras.Input((4,)), Doubled(), layers.Dense(3)])
+
+
+def build_other():
+    return keras.Sequential([keras.Input((4,)), Doubled(), layers.BatchNormalization()])
+
+
+if __name__ == "__main__":
+    other = build_other()
+    accuracy = np.mean(np.argmax(other(np.load("x.npy"), training=True), axis=1) == np.load("y.npy"))
+"""
+
+
+def test_a_model_is_not_judged_by_another_that_the_file_makes(project: Project) -> None:
+    project.write("serve.py", BUILDERS)
+    [found] = confirmations(confirm(project, "--allow-import", "serve.py:build", "serve.py"), "train-mode-at-inference")
+    assert (found["verdict"], found["framework"]) == ("inconclusive", None)
+    allowed = ("--allow-import", "serve.py:build", "--allow-import", "serve.py:build_other")
+    [found] = confirmations(confirm(project, *allowed, "serve.py"), "train-mode-at-inference")
+    assert (found["verdict"], found["source"]) == ("confirmed", "build_other, imported")
+
+
+def test_code_of_a_notebook_that_did_not_run_is_named_by_its_cell(project: Project) -> None:
+    head, classes = IN_A_GRAPH.split("\n\n\n", 1)
+    before, _, done = classes.partition('\n\n\nif __name__ == "__main__":\n')
+    cells = [nbformat.v4.new_code_cell(one) for one in (head, "SIZE = 4", before, textwrap.dedent(done))]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), project.path / "serve.ipynb")
+    options = ("--select", "batch-statistics-at-inference", "--input-shape", "4", "--output-format", "json")
+    ran = project.run("confirm", *options, "--allow-import", "serve.ipynb:NotTaken", "serve.ipynb")
+    [found] = [one for one in json.loads(ran.out) if one["confirmation"]["source"] == "NotTaken, imported"]
+    assert (found["cell"], found["line"]) == (3, 10)
+    assert found["confirmation"]["verdict"] == "inconclusive"
+    assert str(found["confirmation"]["message"]).startswith("serve.ipynb, cell 3, line 10 did not run with the inputs")
+
+
+BY_MODE = """
+from keras import Model
+
+
+class Gated(Model):
+    def call(self, x, training=None):
+        return 2.0 * x if training else 3.0 * x
+"""
+
+
+def test_what_ran_in_one_mode_has_not_run_in_the_other(project: Project) -> None:
+    path = str(project.write("gated.py", BY_MODE))
+    target = Target(path, "Gated", str(project.path), inputs=(((None, 4), "float32"),))
+    line = BY_MODE.splitlines().index("        return 2.0 * x if training else 3.0 * x") + 1
+    spans = [{"line": line, "column": first, "end_line": line, "end_column": first + 7} for first in (16, 41)]
+    watched = [{**span, "path": path, "where": str(span["column"])} for span in spans]
+    asked = {"do": "screen", "subject": dict(target.subject().description), "device": "cpu", "watched": watched}
+    with Worker() as worker:
+        for entry, unseen in (("true", "41"), ("false", "16"), ("true", "41")):
+            found = worker.ask({**asked, "entry": entry}, 120)["screening"]
+            assert [one["where"] for one in found["unseen"]] == [unseen]

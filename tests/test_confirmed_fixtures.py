@@ -1,12 +1,14 @@
 """The findings of the fixtures settled by running their models: what is underlined is confirmed, nothing is refuted.
 
-All fixtures that hold for a generation of Keras are one project, examined as one run with one worker. The classes of
-some are imported, with the shape of their input, for a second run.
+All fixtures that hold for a generation of Keras are one project, examined as one run with one worker. Their classes are
+imported in further runs, one for each shape of input, from modules whose training does not run when they are imported.
 """
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Project
+from modelint.confirm.definitions import definitions
 from modelint.facts import KerasVersion
 from modelint.testing.fixtures import settings_of, without_marks
 
@@ -40,17 +43,81 @@ IN_CODE_OF_ITS_OWN = frozenset(
 )
 """Rules that speak of forward passes of the program, which are imported or not run."""
 
+IMPORTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    "8,8,3": {
+        "batch/batch_statistics_at_inference.py": dict.fromkeys(
+            ("Attend", "BatchStatistics", "Center", "Classifier", "ConvolutionStatistics", "Scale", "Standardize"),
+            "batch-statistics-at-inference",
+        ),
+        "batch/static_batch_size.py": {"Regroup": "static-batch-size"},
+        "mode/hard_wired_training.py": dict.fromkeys(("Block", "Net"), "hard-wired-training"),
+        "mode/inference_mode_in_training.py": {"ConvNet": "inference-mode-in-training"},
+        "mode/inference_mode_in_training/keras_2.py": {"Net": "inference-mode-in-training"},
+        "mode/mode_blind_dropout.py": dict.fromkeys(("Attention(0.1)", "Block", "Net"), "mode-blind-dropout"),
+        "mode/mode_lost_in_call.py": dict.fromkeys(
+            ("Erases", "GoesAround", "KeywordArguments", "NamedOtherwise", "WithoutMode"), "mode-lost-in-call"
+        ),
+        "mode/mode_lost_in_call/any_version.py": {"NeverFitted": "mode-lost-in-call"},
+        "mode/mode_lost_in_call/keras_2.py": {"NamedOtherwise": "mode-lost-in-call"},
+        "mode/train_mode_at_inference.py": {"Decoder": "train-mode-at-inference"},
+        "mode/training_default_true.py": dict.fromkeys(
+            ("Decoder", "NamedOtherwise", "OneForTrue", "ResidualBlock(3)"), "training-default-true"
+        ),
+        "randomness/randomness_at_inference/layers.py": dict.fromkeys(
+            ("AddNoise", "Augmented", "Jitter"), "randomness-at-inference"
+        ),
+    },
+    "4": {
+        "batch/state_written_at_inference.py": dict.fromkeys(("Memory", "RunningMean"), "state-written-at-inference"),
+    },
+}
+"""What is imported for models that take such an input, by the fixture, with the rule that it breaks there."""
 
-def written(project: Project, version: KerasVersion, specifier: str, only: Mapping[str, object] | None = None) -> None:
+ONLY_IN_KERAS_3 = ("keras.ops.", "keras.random.")
+"""What a class calls that Keras 2 does not have."""
+
+
+def written(project: Project, version: KerasVersion, specifier: str) -> None:
     """The fixtures that hold for a version, without their marks, as a project of that version."""
     project.write("modelint.toml", f'[frameworks]\nkeras = "{specifier}"\n')
     for path in FIXTURES.rglob("*.py"):
-        name = path.relative_to(FIXTURES).as_posix()
         text = path.read_text(encoding="utf-8")
-        if path.parts[-2] == "quickstart" or (only is not None and name not in only):
+        if path.parts[-2] != "quickstart" and version in settings_of(text).versions:
+            project.write(path.relative_to(FIXTURES).as_posix(), without_marks(text))
+
+
+def written_to_import(project: Project, generation: str, names: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Fixtures that hold for a generation, as modules to import: what may be imported, with the rule that it breaks."""
+    version, specifier, _ = GENERATIONS[generation]
+    project.write("modelint.toml", f'[frameworks]\nkeras = "{specifier}"\n')
+    allowed: dict[str, str] = {}
+    for name, breaks in names.items():
+        text = (FIXTURES / name).read_text(encoding="utf-8")
+        if version not in settings_of(text).versions:
             continue
-        if version in settings_of(text).versions:
-            project.write(name, without_marks(text))
+        text = guarded(without_marks(text))
+        if generation == "Keras 2":  # which is what TensorFlow calls keras, and not what is installed by that name
+            text = text.replace("import keras\n", "from tensorflow import keras\n")
+            text = text.replace("from keras", "from tensorflow.keras")
+        project.write(name, text)
+        classes = {one.name: ast.unparse(one) for one in ast.parse(text).body if isinstance(one, ast.ClassDef)}
+        for call, rule in breaks.items():
+            source = classes[call.split("(")[0]]
+            if generation == "Keras 3" or not any(each in source for each in ONLY_IN_KERAS_3):
+                allowed[f"{name}:{call}"] = rule
+    return allowed
+
+
+def guarded(text: str) -> str:
+    """A program that does what it does only where it is the main one."""
+    lines, kept = text.split("\n"), definitions(text).split("\n")
+    result: list[str] = []
+    for one in ast.parse(text).body:
+        first = min([one.lineno, *(each.lineno for each in getattr(one, "decorator_list", []))]) - 1
+        block = lines[first : one.end_lineno]
+        defines = kept[first : one.end_lineno] == block
+        result += block if defines else ['if __name__ == "__main__":', *(f"    {line}" for line in block)]
+    return "\n".join([*result, ""])
 
 
 def confirmed(project: Project, *arguments: str) -> list[dict[str, object]]:
@@ -89,25 +156,32 @@ def test_what_is_underlined_in_the_fixtures_is_confirmed_and_nothing_refuted(pro
     )
 
 
-@pytest.mark.parametrize(
-    ("path", "names", "shape", "rule"),
-    [
-        (
-            "batch/batch_statistics_at_inference.py",
-            ("Scale", "Center", "BatchStatistics", "Standardize", "Attend", "Classifier"),
-            "4",
-            "batch-statistics-at-inference",
-        ),
-        ("batch/state_written_at_inference.py", ("RunningMean", "Memory"), "4", "state-written-at-inference"),
-        ("randomness/randomness_at_inference/layers.py", ("AddNoise", "Jitter"), "4", "randomness-at-inference"),
-    ],
-    ids=["batch statistics", "state", "randomness"],
-)
-def test_classes_that_may_be_imported_are_confirmed(
-    project: Project, path: str, names: tuple[str, ...], shape: str, rule: str
-) -> None:
-    written(project, *GENERATIONS["Keras 3"][:2], {path: names})
-    allowed = [part for name in names for part in ("--allow-import", f"{path}:{name}")]
-    found = confirmed(project, "--select", rule, *allowed, "--input-shape", shape)
-    settled = [one for _, one in verdicts(found) if one["source"] in {f"{name}, imported" for name in names}]
-    assert [one["verdict"] for one in settled] == ["confirmed"] * len(names)
+@pytest.mark.parametrize("shape", IMPORTED)
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_classes_that_may_be_imported_are_confirmed(project: Project, generation: str, shape: str) -> None:
+    allowed = written_to_import(project, generation, IMPORTED[shape])
+    arguments = [part for name in allowed for part in ("--allow-import", name)]
+    found = confirmed(project, *arguments, "--input-shape", shape)
+    settled = {
+        (f"{one['path']}:{confirmation['source']}", rule): confirmation["verdict"]
+        for one in found
+        for rule, confirmation in verdicts([one])
+    }
+    for call, rule in allowed.items():
+        assert settled[f"{call.split('(')[0]}, imported", rule] == "confirmed", (call, settled)
+    assert "refuted" not in settled.values()
+    if shape == "8,8,3":
+        assert set(allowed.values()) >= IN_CODE_OF_ITS_OWN
+
+
+def test_every_rule_is_said_to_be_settled_or_not(repository: Path) -> None:
+    page = (repository / "docs/confirmation.md").read_text(encoding="utf-8")
+    section = page.partition("## What is settled")[2].partition("\n## ")[0]
+    table, _, rest = section.partition("These say nothing")
+    rules = {path.stem.replace("_", "-") for path in (repository / "rules").rglob("*.py") if path.stem != "__init__"}
+    settled = {
+        name for line in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE) for name in re.findall(r"`(.+?)`", line)
+    }
+    unsettled = {name for name in re.findall(r"`([a-z-]+)`", rest) if name != "mode-lost-in-call"}
+    assert settled | unsettled == rules
+    assert unsettled == NOTHING_TO_RUN - {"missing-training-false"}

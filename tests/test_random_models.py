@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from conftest import RUN
 from modelint.analysis import Analysis
 from modelint.confirm.subjects import Target
-from modelint.confirm.worker import Worker
+from modelint.confirm.worker import Worker, WorkerError
 from modelint.facts import HardWiredMode, KerasVersion, Mode, ModelCall, Program, Settings
 from modelint.workspace.sources import FileSources
 
-VERSION = KerasVersion.KERAS_3_10
+VERSIONS = {"3": KerasVersion.KERAS_3_10, "2": KerasVersion.KERAS_2}
 LAYERS = (
     "layers.Dense(4, activation='tanh')",
     "layers.BatchNormalization()",
@@ -134,23 +134,23 @@ def worker() -> Iterator[Worker]:
         yield worker
 
 
-def program_of(path: Path) -> Program:
-    return Analysis(FileSources({}), lambda _: Settings((VERSION,), versions_known=True)).program(str(path))
+def program_of(path: Path, version: KerasVersion) -> Program:
+    return Analysis(FileSources({}), lambda _: Settings((version,), versions_known=True)).program(str(path))
 
 
-def read(program: Program, entry: str) -> dict[str, bool | None]:
+def read(program: Program, entry: str, version: KerasVersion) -> dict[str, bool | None]:
     """What the facts say: whether something is in train mode, whether rows depend on each other; None: unknown."""
     call = next(program.all(ModelCall), None)
     if call is None or call.model.opaque:
         return {"train mode": None, "mixes": None}
-    train = _in_train_mode(call, list(program.all(HardWiredMode)), entry)
+    train = _in_train_mode(call, list(program.all(HardWiredMode)), entry, version)
     mixes = any(layer.traits.couples_batch_at_inference for layer in call.model.layers) if train is False else None
     return {"train mode": train, "mixes": mixes}
 
 
-def _in_train_mode(call: ModelCall, wired: list[HardWiredMode], entry: str) -> bool | None:
+def _in_train_mode(call: ModelCall, wired: list[HardWiredMode], entry: str, version: KerasVersion) -> bool | None:
     """Whether a call leaves something in train mode: what no constant governs, and what one does."""
-    mode = call.modes[VERSION]
+    mode = call.modes[version]
     if call.affected and mode is Mode.TRAIN:
         return True
     if call.affected and mode is Mode.UNKNOWN:
@@ -158,15 +158,16 @@ def _in_train_mode(call: ModelCall, wired: list[HardWiredMode], entry: str) -> b
     if not wired:
         return False
     modes = {
-        "predict": [one.modes_in_predict.get(VERSION) for one in wired],
-        "call": [one.modes_when_called.get(VERSION) for one in wired],
+        "predict": [one.modes_in_predict.get(version) for one in wired],
+        "call": [one.modes_when_called.get(version) for one in wired],
     }.get(entry, [Mode.UNKNOWN])  # the fact does not speak of passing a mode
     return True if Mode.TRAIN in modes else None if set(modes) != {Mode.INFERENCE} else False
 
 
-def run(worker: Worker, path: Path, entry: str) -> dict[str, bool]:
+def run(worker: Worker, path: Path, entry: str, generation: str) -> dict[str, bool]:
     """What running it says."""
-    description = Target(str(path), "build", str(path.parent), inputs=(((None, 6), "float32"),)).subject().description
+    target = Target(str(path), "build", str(path.parent), inputs=(((None, 6), "float32"),))
+    description = target.subject(generation).description
     answer = worker.ask({"do": "screen", "subject": description, "device": "cpu", "entry": entry, "rows": 8}, 120)
     screening: Mapping[str, Any] = answer["screening"]
     drawn, mixed = screening["redrawn"]["absolute"] > 0, screening["content"]["absolute"] > 0
@@ -175,29 +176,52 @@ def run(worker: Worker, path: Path, entry: str) -> dict[str, bool]:
     return {"train mode": drawn or written or (mixed and not mixes_always), "mixes": mixed}
 
 
-@pytest.mark.parametrize("number", [250, pytest.param(10_000, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize(
+    ("generation", "number"),
+    [
+        ("3", 250),
+        ("2", 50),
+        pytest.param("3", 10_000, marks=pytest.mark.nightly),
+        pytest.param("2", 1_000, marks=pytest.mark.nightly),
+    ],
+)
 def test_what_is_read_of_a_random_model_is_what_running_it_shows(
-    tmp_path: Path, worker: Worker, number: int, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, worker: Worker, generation: str, number: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    version = VERSIONS[generation]
     seen: list[str] = []
     apart: list[str] = []
+
+    def say(text: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
 
     @settings(RUN, max_examples=number)
     @given(scripts())
     def judge(script: tuple[str, str]) -> None:
         text, entry = script
+        if generation == "2":
+            text = text.replace("import keras\n", "import tf_keras as keras\n").replace("from keras", "from tf_keras")
         path = tmp_path / f"random_model_{len(seen)}_{number}.py"
         path.write_text(text, encoding="utf-8")
-        said, shown = read(program_of(path), entry), run(worker, path, entry)
+        said = read(program_of(path, version), entry, version)
         judged = [name for name, value in said.items() if value is not None]
         seen.append(entry if judged else "")
-        apart.extend(
-            f"{name}: read {said[name]}, run {shown[name]}\n{text}" for name in judged if said[name] != shown[name]
-        )
+        try:
+            shown = run(worker, path, entry, generation)
+        except WorkerError as error:
+            found = [f"not run: {error.message}\n{text}"]
+        else:
+            found = [f"{one}: read {said[one]}, run {shown[one]}\n{text}" for one in judged if said[one] != shown[one]]
+        apart.extend(found)
+        for one in found:
+            say(one)
+        if len(seen) % 1_000 == 0:
+            say(f"{len(apart)} disagreements in the first {len(seen)}")
 
     judge()
     judged = sum(map(bool, seen))
-    with capsys.disabled():
-        sys.stdout.write(f"{len(apart)} disagreements in {judged} of {len(seen)} random models\n")
+    say(f"{len(apart)} disagreements in {judged} judged of {len(seen)} random models of Keras {generation}")
     assert judged > len(seen) // 2
     assert not apart, "\n".join(apart[:3])

@@ -31,9 +31,10 @@ def asked(
     layers: list[dict[str, Any]],
     outputs: list[int],
     generation: str,
+    shape: tuple[int, ...] = (512,),
     **more: Any,
 ) -> Confirmation:
-    inputs = [{"shape": [None, 512], "dtype": "float32"}]
+    inputs = [{"shape": [None, *shape], "dtype": "float32"}]
     subject = {"kind": "rebuilt", "generation": generation, "inputs": inputs, "layers": layers, "outputs": outputs}
     answer = worker.ask({"do": do, "subject": subject, "device": "cpu", **more}, 120)
     return decide(Hypothesis(claim, tuple(KerasVersion), **more), answer["screening"])
@@ -88,3 +89,33 @@ def test_predictions_in_batches_of_two_sizes_differ_by_rounding(
 ) -> None:
     last = [len(layers) - 1]
     assert asked(worker, "sizes", Claim.ROUNDS, layers, last, generation, sizes=(64, 1)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("initializer", "rate", "verdict"),
+    [
+        ("glorot_uniform", 0.0, Verdict.CONFIRMED),
+        ("glorot_uniform", 0.5, Verdict.REFUTED),
+        ("zeros", 0.5, Verdict.INCONCLUSIVE),
+    ],
+    ids=["nothing drawn", "drawn", "drawn and lost"],
+)
+def test_that_nothing_is_drawn_shows_only_in_outputs_that_vary(
+    worker: Worker, initializer: str, rate: float, verdict: Verdict
+) -> None:
+    layers = [
+        call("Dropout", 0, -1, {"rate": rate}),
+        call("Dense", 1, 0, {"units": 2, "kernel_initializer": initializer}),
+    ]
+    assert asked(worker, "screen", Claim.INFERENCE_MODE, layers, [1], "3", entry="fit").verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"), [("RandomErasing", {"factor": 0.02}), ("RandomGrayscale", {"factor": 0.05})]
+)
+def test_an_augmentation_that_rarely_does_anything_is_not_taken_for_inference_mode(
+    worker: Worker, kind: str, config: dict[str, float]
+) -> None:
+    layers = [call(kind, 0, -1, config)]
+    found = asked(worker, "screen", Claim.TRAIN_MODE, layers, [0], "3", (16, 16, 3), entry="true")
+    assert found.verdict is Verdict.CONFIRMED

@@ -77,6 +77,7 @@ INPUTS: dict[str, tuple[Draw, ...]] = {
     "text": (texts,),
     "words": (words,),
     "audio": (audio,),
+    "signal": (floats(512, 1),),
     "labelled": (labelled,),
 }
 

@@ -163,7 +163,7 @@ VARIANTS: dict[str, list[Variant]] = {
         v("audio", {"power_to_db": "true"}, fft_length=256, num_mel_bins=8),
         v("audio", fft_length=256, num_mel_bins=8, power_to_db=False),
     ],
-    "STFTSpectrogram": [v("audio")],
+    "STFTSpectrogram": [v("signal")],
     "RandomFourierFeatures": [v("vector", output_dim=3)],
     "AutoContrast": [v("image")],
     "ContrastLimitedAdaptiveHistogramEqualization": [v("image")],

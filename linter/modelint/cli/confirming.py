@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -25,7 +25,6 @@ from modelint.render import FORMATS
 from modelint.render.results import is_unmended
 
 if TYPE_CHECKING:
-    from modelint.confirm.worker import Worker
     from modelint.finding import Finding
     from modelint.workspace.confirmation import Asking
     from modelint.workspace.fixing import Outcome
@@ -70,8 +69,6 @@ def asking_of(options: Mapping[str, Any]) -> Asking:
     Raises:
         UserError: an option names nothing that can be imported, no shape or no interpreter.
     """
-    import shutil
-
     from modelint.workspace.confirmation import Asking, TargetError, target_of
 
     shapes = [_shape(text) for text in options["input_shape"]]
@@ -79,8 +76,7 @@ def asking_of(options: Mapping[str, Any]) -> Asking:
         targets = [target_of(text, shapes) for text in options["allow_import"]]
     except TargetError as error:
         raise UserError(f"--allow-import: {error}") from None
-    if options["python"] and not shutil.which(options["python"]):
-        raise UserError(f"--python: there is no program {options['python']!r}")
+    _interpreter(options)
     return Asking(targets, shapes[0] if shapes else ())
 
 
@@ -92,15 +88,16 @@ def settled(report: Report, asking: Asking, outcome: Outcome, options: Mapping[s
     import attrs
 
     from modelint.confirm.confirming import Settler, confirmed, verified
+    from modelint.confirm.worker import Worker
     from modelint.finding import Verdict
-    from modelint.workspace.confirmation import AnswerCache
+    from modelint.workspace.answers import AnswerCache
     from modelint.workspace.progress import Bar
     from modelint.workspace.verification import verifications
 
-    python = options["python"] or sys.executable
+    python = _interpreter(options)
     cache = None if options["no_cache"] else AnswerCache(python)
     fixed = list(verifications(outcome))
-    with _worker(python) as worker, Bar(wanted=not options["quiet"], doing="confirming", what="findings") as bar:
+    with Worker(python) as worker, Bar(wanted=not options["quiet"], doing="confirming", what="findings") as bar:
         settler = Settler(worker, options["device"], options["confirm_budget"], cache)
         findings = confirmed(report.findings, asking.questions, settler, bar.advance)
         settled_fixes = verified([(each.finding, each.before, each.after) for each in fixed], settler, bar.advance)
@@ -149,26 +146,31 @@ def confirm(paths: tuple[str, ...], **options: Any) -> int:
     return report.exit_code
 
 
-def _sweep(paths: Sequence[str], asking: Asking, options: Mapping[str, Any]) -> int:
+def _sweep(paths: tuple[str, ...], asking: Asking, options: Mapping[str, Any]) -> int:
     """Measure one model at all batch sizes."""
-    from modelint.confirm.worker import WorkerError
+    from modelint.confirm.worker import Worker, WorkerError
     from modelint.render import sweep
     from modelint.workspace import output
     from modelint.workspace.confirmation import swept_subject
+    from modelint.workspace.names import name_of
+    from modelint.workspace.run import Run
 
-    subject = swept_subject(paths, asking)
+    catalogue = catalogue_of_rules()
+    run = Run(request_of(paths, options, overrides_of(options, catalogue)), catalogue)
+    subject = swept_subject(paths, asking, lambda name: run.settings(name).versions)
     if isinstance(subject, str):
         raise UserError(f"--sweep: {subject}")
     if options["plot"] and not options["plot"].endswith((".html", ".png")):
         raise UserError(f"--plot: {options['plot']!r} must end in .html or .png")
     request = {"do": "sweep", "subject": dict(subject.description), "device": options["device"]}
-    entry = subject.entry or ("predict" if subject.description["kind"] == "keras_file" else "false")
+    entry = subject.entry or ("predict_on_batch" if subject.description["kind"] == "keras_file" else "false")
     request |= {"entry": entry, "sizes": list(SIZES), "seconds": options["confirm_budget"] / len(SIZES) / 2}
-    with _worker(options["python"] or sys.executable) as worker:
+    with Worker(_interpreter(options)) as worker:
         try:
             answer = worker.ask(request, options["confirm_budget"] * 2)
         except WorkerError as error:
             raise UserError(f"--sweep: {error.message}") from None
+    answer = {**answer, "model": name_of(paths[0]) if paths else subject.source}
     if options["plot"]:
         _plot(answer, options["plot"])
     as_json = options["output_format"] in ("json", "json-lines")
@@ -197,7 +199,16 @@ def _shape(text: str) -> tuple[int | None, ...]:
         raise UserError(f"--input-shape: {text!r} must be sizes parted by commas, such as 28,28,1") from None
 
 
-def _worker(python: str) -> Worker:
-    from modelint.confirm.worker import Worker
+def _interpreter(options: Mapping[str, Any]) -> str:
+    """The program that runs the models, as it can be started in any directory.
 
-    return Worker(python)
+    Raises:
+        UserError: there is none of that name.
+    """
+    import shutil
+
+    name = options["python"]
+    found = shutil.which(name) if name else sys.executable
+    if not found:
+        raise UserError(f"--python: there is no program {name!r}")
+    return os.path.abspath(found)  # and no further: where the link stands says which packages it has

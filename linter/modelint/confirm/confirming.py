@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -18,12 +19,15 @@ from modelint.finding import Confirmation, Finding, Place, Verdict
 from modelint.wording import version_ranges
 
 LONGEST = 60.0
-"""Seconds that one model may take, importing its framework included."""
+"""Seconds that one model may take, importing its framework included; or half of what all may take, if that is more."""
 
-MISSING = (
-    "{}; install it beside modelint (pip install 'modelint[{}]'), or name an interpreter that has it with --python"
-)
-"""What is said when a framework is not installed."""
+_FRAMEWORKS: Mapping[str, tuple[str, str]] = {
+    "onnx": ("onnx", "onnxruntime"),
+    "torch": ("torch", "torch numpy"),
+    "2": ("tensorflow", "tf-keras"),
+    "3": ("tensorflow", "tensorflow"),
+}
+"""What runs a kind of model, or a generation of Keras: the extra of modelint, and the packages, that install it."""
 
 
 class Cache(Protocol):
@@ -50,13 +54,28 @@ class Concern:
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """Code that must run if nothing is to mean something: where it is in its module, and ``shown`` to people."""
+
+    place: Place
+    shown: Place
+
+    @property
+    def where(self) -> str:
+        """The line, for a message; in a notebook that of a cell."""
+        line = self.shown.span.line if self.shown.span is not None else 0
+        cell = f"cell {self.shown.cell}, " if self.shown.cell is not None else ""
+        return f"{os.path.basename(self.shown.path)}, {cell}line {line}"
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """What would settle a finding. ``watched`` are places of code that must run if nothing is to mean something."""
+    """What would settle a finding."""
 
     hypothesis: Hypothesis
     subject: Subject | NoSubject
     concern: Concern | None = None
-    watched: tuple[Place, ...] = ()
+    watched: tuple[Watched, ...] = ()
 
 
 @dataclass(slots=True)
@@ -101,11 +120,6 @@ class Settler:
         if isinstance(question.subject, NoSubject):
             return Confirmation(Verdict.INCONCLUSIVE, f"not run: {question.subject.reason}")
         subject, hypothesis = question.subject, question.hypothesis
-        kind = str(subject.description["kind"])
-        if hypothesis.claim is Claim.UNSEEDED and kind != "rebuilt":
-            return Confirmation(
-                Verdict.INCONCLUSIVE, "not run: only a rebuilt model can be built twice", subject.source
-            )
         try:
             answer = self._answer(_request(question, subject, self.device))
         except WorkerError as error:
@@ -125,8 +139,7 @@ class Settler:
         Raises:
             WorkerError: it says nothing; the message is for the user.
         """
-        kind = request["subject"]["kind"]
-        needed = f"{kind} {request['subject'].get('generation', '')}"
+        needed = f"{request['subject']['kind']} {request['subject'].get('generation', '')}"
         if needed in self._missing:
             raise WorkerError(self._missing[needed])
         began = time.monotonic()
@@ -136,17 +149,28 @@ class Settler:
         if began >= self._until:
             raise WorkerError("not run: the time for confirmations was used up")
         try:
-            answer = self.worker.ask(request, min(LONGEST, self._until - began))
+            answer = self.worker.ask(request, min(max(LONGEST, self.seconds / 2), self._until - began))
         except WorkerError as error:
-            if error.missing:
-                extra = "torch" if kind.startswith("torch") else "tensorflow"
-                self._missing[needed] = MISSING.format(error.message, extra)
-                raise WorkerError(self._missing[needed]) from None
-            raise
+            if error.missing is None:
+                raise
+            subject = request["subject"]
+            message = f"{error.message}; {_installing(subject, error.missing, self.worker.python)}"
+            if subject["kind"] != "imported":  # which needs what its own code imports
+                self._missing[needed] = message
+            raise WorkerError(message) from None
         answer = {**answer, "seconds": round(time.monotonic() - began, 2)}
         if self.cache is not None:
             self.cache.put(request, answer)
         return answer
+
+
+def _installing(subject: Mapping[str, Any], missing: str, python: str) -> str:
+    """How to get what runs a model for an interpreter that misses a part of it."""
+    kind = "torch" if missing == "torch" else str(subject["kind"]).partition("_")[0]
+    extra, packages = _FRAMEWORKS.get(kind) or _FRAMEWORKS[subject.get("generation", "3")]
+    if python == sys.executable:
+        return f"pip install 'modelint[{extra}]', or name an interpreter that has it with --python"
+    return f"{python} -m pip install {packages}"
 
 
 def confirmed(
@@ -196,9 +220,12 @@ def _request(question: Question, subject: Subject, device: str) -> dict[str, Any
         "other": None if subject.entry else hypothesis.other,
         "rows": hypothesis.rows,
     }
-    if subject.description["kind"] == "imported" and question.watched:
+    if subject.description["kind"] == "imported":
+        request["subject"]["rows"] = hypothesis.rows
         request["watched"] = [
-            {**asdict(place.span), "path": os.path.abspath(place.path)} for place in question.watched if place.span
+            {**asdict(one.place.span), "path": os.path.abspath(one.place.path), "where": one.where}
+            for one in question.watched
+            if one.place.span
         ]
     if hypothesis.claim is Claim.NOISY_STATISTICS:
         return {**request, "do": "companions"}

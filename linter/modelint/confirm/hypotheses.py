@@ -65,8 +65,13 @@ class Hypothesis:
 
     @property
     def generation(self) -> str:
-        """Of Keras, that the model is run under: ``"2"`` or ``"3"``."""
-        return "2" if set(self.versions) == {KerasVersion.KERAS_2} else "3"
+        """Of Keras, that the model is run under."""
+        return generation_of(self.versions)
+
+
+def generation_of(versions: Iterable[KerasVersion]) -> str:
+    """The generation of Keras that some versions are of: ``"2"``, or ``"3"`` if they are of both."""
+    return "2" if set(versions) == {KerasVersion.KERAS_2} else "3"
 
 
 ENTRIES: Mapping[Passing, str] = {
@@ -104,7 +109,7 @@ def hypothesis_of(rule: str, fact: object, program: Program, *, saved: bool = Fa
         case TrainingRun():
             return _of_training(rule, fact, versions)
         case StaticBatch():
-            return Hypothesis(Claim.FIXED_BATCH, versions) if fact.enforced else None
+            return Hypothesis(Claim.FIXED_BATCH, versions, rows=fact.size) if fact.enforced else None
         case FrozenDrift():
             return _of_drift(fact, program)
         case Comparison():

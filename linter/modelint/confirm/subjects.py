@@ -15,6 +15,9 @@ from modelint.facts import KerasVersion, Layer, Model, Passing, Setting, Unknown
 MOST_REBUILT = 400
 """Layers; larger models take longer to build than a confirmation may take."""
 
+BUILT_WITH = 8
+"""Rows of the batch that an imported model is built with, unless a finding is about batches of another size."""
+
 TRAINING: Mapping[Passing, Mapping[str, bool | None]] = {
     Passing.ABSENT: {},
     Passing.NONE: {"training": None},
@@ -65,7 +68,7 @@ class Target:
     """What a user allows to be imported and called: ``path.py:name``.
 
     ``root`` is the directory from which the module is imported; ``inputs`` are shapes and types, where given;
-    ``arguments`` and ``keywords`` what it is called with.
+    ``arguments`` and ``keywords`` what it is called with; ``text`` what is imported of a notebook.
     """
 
     path: str
@@ -74,6 +77,7 @@ class Target:
     inputs: tuple[tuple[tuple[int | None, ...], str], ...] = ()
     arguments: tuple[Any, ...] = ()
     keywords: tuple[tuple[str, Any], ...] = ()
+    text: str | None = None
 
     def subject(self, generation: str = "3") -> Subject:
         """The model that it makes, in Keras of a generation where TensorFlow is to choose one."""
@@ -86,6 +90,8 @@ class Target:
             "arguments": list(self.arguments),
             "keywords": dict(self.keywords),
             "inputs": [[list(shape), dtype] for shape, dtype in self.inputs],
+            "sources": {self.path: self.text} if self.text is not None else {},
+            "rows": BUILT_WITH,
         }
         return Subject(description, f"{self.name}, imported")
 

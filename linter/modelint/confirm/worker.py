@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,14 @@ from collections.abc import Mapping
 from typing import IO, Any, Final
 
 HOME: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "home")
+ENVIRONMENT: Final[Mapping[str, str]] = {
+    "KERAS_BACKEND": "tensorflow",  # whatever the user's programs run on
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONPATH": HOME,
+    "PYTHONUNBUFFERED": "1",
+}
+"""Of the worker, beside that of the linter."""
+
 MOST_MEMORY: Final = 8 * 2**30
 """Bytes of resident memory at which the worker is killed."""
 
@@ -28,12 +38,15 @@ LAST_WORDS: Final = 4_000
 
 
 class WorkerError(Exception):
-    """The worker gave no answer; ``message`` says why, as the second half of a sentence."""
+    """The worker gave no answer; ``message`` says why, as the second half of a sentence.
 
-    def __init__(self, message: str, *, missing: bool = False) -> None:
+    ``missing`` is the framework that is not installed, where that is the reason.
+    """
+
+    def __init__(self, message: str, missing: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.missing = missing  # a framework that is not installed
+        self.missing = missing
 
 
 class Worker:
@@ -46,6 +59,7 @@ class Worker:
         self.python = python
         self.memory = memory
         self._process: subprocess.Popen[str] | None = None
+        self._legacy = False
         self._answers: queue.Queue[str | None] = queue.Queue()
         self._errors: list[str] = []
         self._number = 0
@@ -65,7 +79,7 @@ class Worker:
         Raises:
             WorkerError: it refused, failed, crashed, took too long or too much memory; it is started anew next time.
         """
-        process = self._started()
+        process = self._started(request["subject"])
         self._number += 1
         assert process.stdin is not None
         try:
@@ -80,10 +94,10 @@ class Worker:
             except queue.Empty:
                 if _resident(process.pid) > self.memory:
                     self.kill()
-                    raise WorkerError(f"it took more than {self.memory / 2**30:.0f} GiB of memory") from None
+                    raise WorkerError(f"it took more than {self.memory / 2**30:.3g} GiB of memory") from None
                 if time.monotonic() >= until:
                     self.kill()
-                    raise WorkerError(f"it took more than {seconds:.0f} seconds") from None
+                    raise WorkerError(f"it took more than {seconds:.3g} seconds") from None
                 continue
             if line is None:
                 raise self._died()
@@ -92,16 +106,28 @@ class Worker:
                 return _checked(answer)
 
     def kill(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the process and those that it started, whatever they are doing."""
         if self._process is not None:
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                if hasattr(os, "killpg"):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                else:
+                    self._process.kill()
             self._process.wait()
             self._process = None
 
-    def _started(self) -> subprocess.Popen[str]:
+    def _started(self, subject: Mapping[str, Any]) -> subprocess.Popen[str]:
+        """The process, started or started anew if need be: code of the user's finds one Keras in ``tensorflow.keras``.
+
+        Which one that is, is decided when TensorFlow is imported.
+        """
+        legacy = subject.get("generation") == "2"
+        if subject["kind"] == "imported" and legacy != self._legacy:
+            self.kill()
         if self._process is None or self._process.poll() is not None:
+            self._legacy = legacy
             self._directory = self._directory or tempfile.TemporaryDirectory(prefix="modelint-")
-            environment = {**os.environ, "PYTHONPATH": HOME, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
+            environment = {**os.environ, **ENVIRONMENT, **({"TF_USE_LEGACY_KERAS": "1"} if legacy else {})}
             self._answers, self._errors = queue.Queue(), []
             try:
                 self._process = subprocess.Popen(
@@ -113,6 +139,7 @@ class Worker:
                     stderr=subprocess.PIPE,
                     text=True,
                     errors="replace",
+                    start_new_session=True,  # to be ended with all that it starts
                 )
             except OSError as error:
                 raise WorkerError(f"{self.python} cannot be run: {error.strerror}") from None
@@ -134,7 +161,7 @@ class Worker:
 def _checked(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     error = answer.get("error")
     if error is not None:
-        raise WorkerError(str(error["message"]), missing=error["kind"] == "missing")
+        raise WorkerError(str(error["message"]), error.get("missing"))
     return answer
 
 

@@ -1,24 +1,23 @@
-"""Confirmation from the shell: which models the findings of a run are about, and a cache of what running them gave."""
+"""Confirmation from the shell: which models the findings of a run are about."""
 
 from __future__ import annotations
 
 import ast
-import hashlib
 import json
 import os
-import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import attrs
 
 from modelint.artifacts.model_file import ModelFile
 from modelint.artifacts.reading import read_model
 from modelint.artifacts.sniffing import format_of
-from modelint.confirm.confirming import Concern, Question, Questions
-from modelint.confirm.hypotheses import Claim, Hypothesis, fitted, hypothesis_of
+from modelint.confirm.confirming import Concern, Question, Questions, Watched
+from modelint.confirm.definitions import definitions, lines_of
+from modelint.confirm.hypotheses import Claim, Hypothesis, fitted, generation_of, hypothesis_of
 from modelint.confirm.subjects import NoSubject, Subject, Target, importable, of_file, of_model, of_pair
 from modelint.documents import Unreadable
+from modelint.documents.cells import place_in_cell
 from modelint.engine import Witness
 from modelint.facts import (
     BatchReduction,
@@ -26,7 +25,7 @@ from modelint.facts import (
     ForwardPass,
     FrozenDrift,
     HardWiredMode,
-    Layer,
+    KerasVersion,
     Model,
     ModelCall,
     Program,
@@ -39,11 +38,7 @@ from modelint.facts import (
 from modelint.finding import Finding, Located, Place
 from modelint.workspace.model_files import OpenedModel
 from modelint.workspace.names import name_of, project_directories
-
-CACHE_VERSION = 3
-"""Part of every key; raise it when the worker measures something else."""
-
-_TABLE = "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL)"
+from modelint.workspace.sources import FileSources
 
 
 class TargetError(ValueError):
@@ -62,8 +57,8 @@ class Asking:
         """The same, with nothing gathered."""
         return Asking(self.targets, self.shape)
 
-    def witness(self) -> Witness:
-        """For the findings of a script."""
+    def witness(self, sources: FileSources) -> Witness:
+        """For the findings of a script, by the texts of a run."""
 
         def note(finding: Finding, fact: object, program: Program) -> None:
             hypothesis = hypothesis_of(finding.rule, fact, program)
@@ -71,10 +66,9 @@ class Asking:
                 if hypothesis.claim is Claim.SAME_DRAWS:
                     subject = _pair(finding, program, hypothesis)
                 else:
-                    subject = self.of_script(finding.place, fact, program, hypothesis)
-                self.questions.ask(
-                    finding, Question(hypothesis, subject, _concern(finding, fact, program), watched(fact))
-                )
+                    subject = self.of_script(finding.place, fact, program, hypothesis, sources)
+                concern = _concern(finding, fact, program)
+                self.questions.ask(finding, Question(hypothesis, subject, concern, watched(fact, sources)))
 
         return note
 
@@ -90,7 +84,9 @@ class Asking:
 
         return note
 
-    def of_script(self, place: Place, fact: object, program: Program, hypothesis: Hypothesis) -> Subject | NoSubject:
+    def of_script(
+        self, place: Place, fact: object, program: Program, hypothesis: Hypothesis, sources: FileSources
+    ) -> Subject | NoSubject:
         """The model that a finding at a place is about."""
         generation = hypothesis.generation
         if isinstance(fact, ModelCall) and fact.set_globally:
@@ -104,23 +100,42 @@ class Asking:
         found = of_model(model, generation)
         if isinstance(found, Subject):
             return found
-        defined = (one.place.resolve().path for one in program.all(ForwardPass) if one.owner == model.kind)
-        allowed = self.imported(model.kind, next(defined, model.origin.resolve().path), generation, program)
+        origin = model.origin.resolve()
+        target = next((one for one in self.targets if _makes(one, origin, sources)), None)
         if model.kind not in ("Sequential", "Functional"):
-            return allowed
-        return allowed if isinstance(allowed, Subject) else found
+            defined = (one.place.resolve().path for one in program.all(ForwardPass) if one.owner == model.kind)
+            path = next(defined, origin.path)
+            named = next((one for one in self.targets if _is(one, model.kind, path)), target)
+            return named.subject(generation) if named is not None else NoSubject(importable(model.kind, path))
+        if target is not None:
+            return target.subject(generation)
+        if isinstance(fact, HardWiredMode) and fact.owner.endswith(".call"):
+            return self.imported(fact.owner.removesuffix(".call"), place.path, generation, program)
+        return found
 
     def imported(self, name: str, path: str, generation: str, program: Program) -> Subject | NoSubject:
-        """A class, or what a function of its file makes, if that may be imported."""
-        absolute = os.path.abspath(path)
-        for target in self.targets:
-            if (target.name, target.path) == (name, absolute):
-                return target.subject(generation)
+        """A class, if that may be imported; else what any function of its file makes, which may hold one.
+
+        Whether it does shows when the code of the class runs, or does not.
+        """
         others = {forward.owner for forward in program.all(ForwardPass)} - {name}
-        for target in self.targets:
-            if target.path == absolute and target.name not in others:
-                return target.subject(generation)
-        return NoSubject(importable(name, path))
+        exact = (one for one in self.targets if _is(one, name, path))
+        beside = (one for one in self.targets if one.path == os.path.abspath(path) and one.name not in others)
+        target = next(exact, None) or next(beside, None)
+        return target.subject(generation) if target is not None else NoSubject(importable(name, path))
+
+
+def _is(target: Target, name: str, path: str) -> bool:
+    """Whether a target is what has a name in a file."""
+    return (target.name, target.path) == (name, os.path.abspath(path))
+
+
+def _makes(target: Target, origin: Place, sources: FileSources) -> bool:
+    """Whether a target is the function or the statement in which a model is made."""
+    if os.path.abspath(origin.path) != target.path or origin.span is None:
+        return False
+    lines = lines_of(target.name, sources.text(origin.path))
+    return any(first <= origin.span.line <= last for first, last in lines)
 
 
 _OWNED = BatchReduction, ForwardPass, RandomSource, StateWrite, StaticBatch
@@ -146,18 +161,21 @@ def _model_of(place: Place, fact: object, program: Program) -> Model | None:
     return _largest(program, lambda model: any(one.place.resolve() == place for one in model.layers))
 
 
-def watched(fact: object) -> tuple[Place, ...]:
+def watched(fact: object, sources: FileSources) -> tuple[Watched, ...]:
     """The code of forward passes that a fact speaks of: the operation, or the calls of the layers."""
     match fact:
-        case BatchReduction() | RandomSource() | StateWrite() | HardWiredMode():
-            return (fact.place.resolve(),)
+        case StaticBatch(owner=None):  # of an input
+            return ()
+        case BatchReduction() | RandomSource() | StateWrite() | StaticBatch() | HardWiredMode():
+            located: Sequence[Located] = (fact.place,)
         case ModelCall():
-            layers: Sequence[Layer] = fact.affected
+            located = [layer.called_at for layer in fact.affected]
         case ForwardPass():
-            layers = [one.layer for one in fact.lost] or fact.mode_sensitive
+            located = [layer.called_at for layer in [one.layer for one in fact.lost] or fact.mode_sensitive]
         case _:
             return ()
-    return tuple(dict.fromkeys(layer.called_at.resolve() for layer in layers))
+    places = dict.fromkeys(one.resolve() for one in located)
+    return tuple(Watched(place, place_in_cell(place, sources.opened(place.path))) for place in places)
 
 
 def _pair(finding: Finding, program: Program, hypothesis: Hypothesis) -> Subject | NoSubject:
@@ -194,10 +212,16 @@ def _names(file: ModelFile, fact: object) -> Sequence[str]:
     return next((entry.names for entry in file.entries if through == f"signature {entry.names[0]!r}"), ())
 
 
-def swept_subject(paths: Sequence[str], asking: Asking) -> Subject | str:
-    """The one model that a sweep is about: a model file, or what is imported; or why there is none."""
+def swept_subject(
+    paths: Sequence[str], asking: Asking, versions: Callable[[str], Sequence[KerasVersion]]
+) -> Subject | str:
+    """The one model that a sweep is about: a model file, or what is imported; or why there is none.
+
+    ``versions`` gives those of Keras that are in play for a file. Of a file that serves several, it is the default one.
+    """
     if not paths and len(asking.targets) == 1:
-        return asking.targets[0].subject()
+        [target] = asking.targets
+        return target.subject(generation_of(versions(name_of(target.path))))
     if len(paths) != 1:
         return "name one model file, or what to import with --allow-import"
     name = name_of(paths[0])
@@ -208,19 +232,20 @@ def swept_subject(paths: Sequence[str], asking: Asking) -> Subject | str:
         document = read_model(model)
     if isinstance(document, Unreadable):
         return f"{name}: {document.message}"
-    names = document.entries[0].names if document.entries else ()
+    served = [entry.names for entry in document.entries]
+    names = next((one for one in served if "serving_default" in one), served[0] if served else ())
     found = of_file(document, reader, os.path.abspath(name), names, asking.shape)
     return found if isinstance(found, Subject) else found.reason
 
 
 def target_of(text: str, shapes: Sequence[Sequence[int | None]]) -> Target:
-    """What ``path.py:name`` or ``path.py:name(arguments)`` names; arguments are literals.
+    """What ``path.py:name`` or ``path.py:name(arguments)`` names; arguments are literals. A notebook may stand there.
 
     Raises:
         TargetError: it names nothing.
     """
     path, colon, call = text.rpartition(":")
-    if not colon or not path.endswith(".py"):
+    if not colon or not path.endswith((".py", ".ipynb")):
         raise TargetError(f"{text!r} must be FILE.py:NAME, such as models.py:build_model")
     if not os.path.isfile(path):
         raise TargetError(f"there is no file {path!r}")
@@ -229,94 +254,27 @@ def target_of(text: str, shapes: Sequence[Sequence[int | None]]) -> Target:
         called = expression if isinstance(expression, ast.Call) else None
         name = called.func if called is not None else expression
         if not isinstance(name, ast.Name):
-            raise ValueError
+            raise ValueError(call)
         arguments = [ast.literal_eval(one) for one in called.args] if called is not None else []
         keywords = {str(k.arg): ast.literal_eval(k.value) for k in called.keywords} if called is not None else {}
         json.dumps([arguments, keywords])
     except (SyntaxError, ValueError, TypeError):
         raise TargetError(f"{call!r} must be a name, or a call of it with constants") from None
+    notebook = FileSources().notebook(path)
+    if isinstance(notebook, Unreadable):
+        raise TargetError(f"{path}: {notebook.message}")
     absolute = os.path.abspath(path)
     directory = os.path.dirname(absolute)
     root = directory
     while os.path.isfile(os.path.join(root, "__init__.py")) and root not in project_directories(directory)[-1:]:
         root = os.path.dirname(root)
     inputs = tuple(((None, *shape), "float32") for shape in shapes)
-    return Target(absolute, name.id, root, inputs, tuple(arguments), tuple(sorted(keywords.items())))
-
-
-@attrs.define(eq=False)
-class AnswerCache:
-    """What the worker answered before, in one file of the user's cache directory.
-
-    The key is what was asked, the content of the files that were run, and the interpreter with the date of its
-    frameworks' installation. What is imported from a user's program is not kept: its content is not known.
-    """
-
-    python: str
-    path: str = attrs.field(factory=lambda: os.path.join(cache_directory(), "confirmations.sqlite3"))
-
-    def get(self, key: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """The answer to a request, or None."""
-        digest = self._digest(key)
-        if digest is None:
-            return None
-        try:
-            with sqlite3.connect(self.path) as connection:
-                connection.execute(_TABLE)
-                found = connection.execute("SELECT answer FROM answers WHERE key = ?", (digest,)).fetchone()
-            answer: Mapping[str, Any] | None = json.loads(found[0]) if found else None
-        except (sqlite3.Error, ValueError, OSError):
-            return None
-        return answer
-
-    def put(self, key: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        """Keep an answer. A cache that cannot be written is no cache."""
-        digest = self._digest(key)
-        if digest is None:
-            return
-        try:
-            os.makedirs(os.path.dirname(self.path), exist_ok=True)
-            with sqlite3.connect(self.path) as connection:
-                connection.execute(_TABLE)
-                connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (digest, json.dumps(answer)))
-        except (sqlite3.Error, OSError):
-            return
-
-    def _digest(self, key: Mapping[str, Any]) -> str | None:
-        subject = key["subject"]
-        if subject["kind"] == "imported":
-            return None
-        digest = hashlib.sha256(json.dumps([CACHE_VERSION, key, *_installation(self.python)], sort_keys=True).encode())
-        try:
-            for path in _files(subject.get("path")):
-                with open(path, "rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
-        except OSError:
-            return None
-        return digest.hexdigest()
-
-
-def cache_directory() -> str:
-    """Where a user's programs keep what can be made again (XDG base directories)."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(base, "modelint")
-
-
-def _installation(python: str) -> tuple[object, ...]:
-    """What changes when another framework is installed: the interpreter and the dates of its package directories."""
-    prefix = os.path.dirname(os.path.dirname(os.path.abspath(python)))
-    library = os.path.join(prefix, "lib")
-    try:
-        names = sorted(name for name in os.listdir(library) if name.startswith("python"))
-        dates = [os.stat(os.path.join(library, name, "site-packages")).st_mtime_ns for name in names]
-    except OSError:
-        dates = []
-    return (os.path.abspath(python), *dates)
-
-
-def _files(path: str | None) -> list[str]:
-    if path is None:
-        return []
-    if os.path.isfile(path):
-        return [path]
-    return sorted(os.path.join(directory, name) for directory, _, names in os.walk(path) for name in names)
+    return Target(
+        path=absolute,
+        name=name.id,
+        root=root,
+        inputs=inputs,
+        arguments=tuple(arguments),
+        keywords=tuple(sorted(keywords.items())),
+        text=definitions(notebook.text) if notebook is not None else None,
+    )

@@ -310,7 +310,7 @@ class Run:
             return (unexamined(name, f"the notebook is written in {notebook.language}, not Python"),), False
         if analysis is not None:
             document = self.sources.script(name)
-            witness = self.asking.witness() if self.asking else None
+            witness = self.asking.witness(self.sources) if self.asking else None
             return examine(name, document, analysis, self._rules(name), witness), isinstance(document, Script)
         refusals = self.sources.check(name)
         return tuple(map(unreadable, refusals)), not refusals or isinstance(notebook, Notebook)

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 
 from modelint.analysis import Analysis
 from modelint.confirm.confirming import Concern, Question
+from modelint.confirm.definitions import definitions
 from modelint.confirm.hypotheses import Hypothesis, hypothesis_after
 from modelint.confirm.subjects import NoSubject, Subject
-from modelint.documents import source_text
+from modelint.documents import is_notebook
 from modelint.facts import Program
 from modelint.finding import Finding, Located, Place, Span
 from modelint.workspace.confirmation import Asking, watched
@@ -42,7 +43,7 @@ def verifications(outcome: Outcome) -> Iterator[Verification]:
         if question is None or question.concern is None or run.asking is None:
             continue
         after = fixed.found_again(question.concern, question.hypothesis, run, run.asking)
-        texts = [{each.path: one.sources.data(each.path) for each in outcome.rewritten} for one in (run, outcome.run)]
+        texts = [{each.path: one.sources.text(each.path) for each in outcome.rewritten} for one in (run, outcome.run)]
         yield Verification(
             finding,
             replace(question, subject=_of_text(question.subject, texts[0])),
@@ -67,10 +68,10 @@ class _Fixed:
         if hypothesis is None or (fact is None and concern.owner is None):
             return Question(claimed, GONE)
         if fact is not None:
-            subject = asking.of_script(anchor or concern.anchor, fact, program, hypothesis)
+            subject = asking.of_script(anchor or concern.anchor, fact, program, hypothesis, self.outcome.run.sources)
         else:
             subject = asking.imported(str(concern.owner), concern.anchor.path, claimed.generation, program)
-        return Question(hypothesis, subject, watched=watched(fact))
+        return Question(hypothesis, subject, watched=watched(fact, self.outcome.run.sources))
 
     def _program(self, root: str) -> Program:
         if root not in self._programs:
@@ -119,10 +120,10 @@ def _fact_at(program: Program, kind: type, place: Place | None) -> object | None
     return None
 
 
-def _of_text(subject: Subject | NoSubject, texts: Mapping[str, object]) -> Subject | NoSubject:
+def _of_text(subject: Subject | NoSubject, texts: Mapping[str, str]) -> Subject | NoSubject:
     """The model with the texts of its modules, where it is to be imported."""
     if isinstance(subject, NoSubject) or subject.description["kind"] != "imported":
         return subject
-    decoded = {os.path.abspath(path): source_text(data) for path, data in texts.items() if isinstance(data, bytes)}
-    sources = {path: text for path, text in decoded.items() if text is not None}
-    return replace(subject, description={**subject.description, "sources": sources})
+    now = {os.path.abspath(path): definitions(text) if is_notebook(path) else text for path, text in texts.items()}
+    description = {**subject.description, "sources": {**subject.description["sources"], **now}}
+    return replace(subject, description=description)

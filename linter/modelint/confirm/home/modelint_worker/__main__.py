@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from typing import Any, TextIO
 
 from .errors import sentence
@@ -19,6 +21,7 @@ def main() -> None:
     """Answer requests. Whatever goes wrong with one is its answer."""
     answers = _private_output()
     _stay_offline()
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     subjects: Any = None
     for line in sys.stdin:
         request = json.loads(line)
@@ -28,79 +31,100 @@ def main() -> None:
                 from .subjects import Subjects  # needs numpy, which may be missing
 
                 subjects = Subjects()
-            answer = {"id": request["id"], **ACTIONS[request["do"]](subjects, request)}
-        except ImportError as error:
-            answer = {"id": request["id"], "error": {"kind": "missing", "message": sentence(error)}}
+            answer = {"id": request["id"], **_measured(subjects, request)}
         except MemoryError:
-            answer = {"id": request["id"], "error": {"kind": "memory", "message": "the memory does not suffice"}}
+            answer = {"id": request["id"], "error": {"message": "the memory does not suffice"}}
         except Exception as error:  # the user's model, or the framework, may fail in any way
-            answer = {"id": request["id"], "error": {"kind": "failed", "message": sentence(error)}}
+            answer = {"id": request["id"], "error": {"message": sentence(error), "missing": _missing(error)}}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 
-def _screen(subjects: Any, request: Mapping[str, Any]) -> Answer:
-    from .probes import screen
+FRAMEWORKS = frozenset({"keras", "numpy", "onnxruntime", "tensorflow", "tf_keras", "torch"})
+"""What models are run with. That code of the user's imports something else is no matter of the installation."""
 
-    watched = request.get("watched", ())
-    opened = subjects.open(request["subject"], request["device"], observed=bool(watched))
-    with opened.observer or nullcontext():
-        found = screen(opened.runner, request["entry"], request.get("other"), request.get("rows", 8))
+
+def _missing(error: Exception) -> str | None:
+    """The framework that could not be imported, if that is what an error says."""
+    name = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    return name if name in FRAMEWORKS else None
+
+
+def _measured(subjects: Any, request: Mapping[str, Any]) -> Answer:
+    """What is measured of the model that a request is about, with what ran it."""
+    files = sorted({place["path"] for place in request.get("watched", ())})
+    opened = subjects.open(request["subject"], request["device"], files)
+    if request["do"] in SPENDING:
+        subjects.forget()
+    found = MEASURING[request["do"]](opened, request)
+    measured = found if isinstance(found, dict) else {"screening": found.as_json()}
+    return {**measured, "framework": opened.framework, "device": opened.device}
+
+
+def _screen(opened: Any, request: Mapping[str, Any]) -> Any:
+    from .observing import eagerly
+    from .probes import ROWS, exercise, screen
+
+    rows = request.get("rows", ROWS)
+    found = screen(opened.runner, request["entry"], request.get("other"), rows)
     if opened.observer is not None:
-        found.unseen = [place for place in watched if not opened.observer.has_run(place)]
-    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
+        opened.observer.start_over()
+        try:
+            with opened.observer:
+                eagerly(lambda: exercise(opened.runner, request["entry"], rows))
+        except Exception as error:  # what needs a graph
+            found.unwatched = sentence(error)
+        found.watched = len(request["watched"])
+        found.unseen = [place for place in request["watched"] if not opened.observer.has_run(place)]
+    return found
 
 
-def _companions(subjects: Any, request: Mapping[str, Any]) -> Answer:
+def _companions(opened: Any, request: Mapping[str, Any]) -> Any:
     from .training_probes import companions
 
-    opened = subjects.open(request["subject"], request["device"])
-    found = companions(opened.runner, request["entry"], request["rows"])
-    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
+    return companions(opened.runner, request["entry"], request["rows"])
 
 
-def _runs(subjects: Any, request: Mapping[str, Any]) -> Answer:
+def _runs(opened: Any, request: Mapping[str, Any]) -> Any:
+    from .subjects import made_anew
     from .training_probes import two_runs
 
-    opened = subjects.open(request["subject"], request["device"])
-    found = two_runs(request["subject"], request["seeds"], seeds_before=request["seeds_before"])
-    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
+    subject = request["subject"]
+    return two_runs(
+        lambda entropy: made_anew(subject, entropy),
+        opened.runner.keras,
+        request["seeds"],
+        seeds_before=request["seeds_before"],
+        control=subject["kind"] == "imported",  # of whose layers it is not known that they run
+    )
 
 
-def _draws(subjects: Any, request: Mapping[str, Any]) -> Answer:
+def _draws(opened: Any, request: Mapping[str, Any]) -> Any:
     from .training_probes import same_draws
 
-    opened = subjects.open(request["subject"], request["device"])
-    found = same_draws(opened.runner)
-    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
+    return same_draws(opened.runner)
 
 
-def _step(subjects: Any, request: Mapping[str, Any]) -> Answer:
+def _step(opened: Any, request: Mapping[str, Any]) -> Any:
     from .training_probes import one_step
 
-    opened = subjects.open(request["subject"], request["device"])
-    subjects.forget()
-    found = one_step(opened.runner)
-    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
+    return one_step(opened.runner)
 
 
-def _sizes(subjects: Any, request: Mapping[str, Any]) -> Answer:
+def _sizes(opened: Any, request: Mapping[str, Any]) -> Any:
     from .sweeping import two_sizes
 
-    opened = subjects.open(request["subject"], request["device"])
-    found = two_sizes(opened.runner, request["sizes"])
-    return {"screening": found.as_json(), "framework": opened.framework, "device": opened.device}
+    return two_sizes(opened.runner, request["sizes"])
 
 
-def _sweep(subjects: Any, request: Mapping[str, Any]) -> Answer:
+def _sweep(opened: Any, request: Mapping[str, Any]) -> Any:
     from .sweeping import sweep
 
-    opened = subjects.open(request["subject"], request["device"])
-    rows = sweep(opened.runner, request["entry"], request["sizes"], request["seconds"])
-    return {"sweep": rows, "framework": opened.framework, "device": opened.device}
+    gpu = opened.device != "cpu"
+    return sweep(opened.runner, request["entry"], request["sizes"], request["seconds"], gpu=gpu)
 
 
-ACTIONS: Mapping[str, Callable[[Any, Mapping[str, Any]], Answer]] = {
+MEASURING: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = {
     "companions": _companions,
     "draws": _draws,
     "runs": _runs,
@@ -109,6 +133,10 @@ ACTIONS: Mapping[str, Callable[[Any, Mapping[str, Any]], Answer]] = {
     "step": _step,
     "sweep": _sweep,
 }
+"""What is asked, and what measures it: each gives a screening, or a table as it is answered."""
+
+SPENDING = frozenset({"runs", "step"})
+"""What leaves a model that is not to be used for anything else."""
 
 
 def _private_output() -> TextIO:
@@ -119,17 +147,29 @@ def _private_output() -> TextIO:
     return private
 
 
-def _stay_offline() -> None:
-    """Refuse connections: what a model needs from the network, it does not get."""
-    connect = socket.socket.connect
+def _end_with(parent: int) -> None:
+    """End with all that was started here when nobody is left to answer to, whatever a model is doing."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)
 
-    def refuse(self: socket.socket, address: Any, /) -> None:
+
+def _stay_offline() -> None:
+    """Refuse what a model would ask of the network, where it asks for it in Python."""
+    for name in ("connect", "connect_ex", "sendto", "sendmsg"):
+        setattr(socket.socket, name, _refusing(getattr(socket.socket, name)))
+    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", CUDA_MODULE_LOADING="LAZY")
+
+
+def _refusing(method: Callable[..., Any]) -> Callable[..., Any]:
+    def refuse(self: socket.socket, *arguments: Any) -> Any:
         if self.family in (socket.AF_INET, socket.AF_INET6):
             raise OSError("modelint does not let a model use the network")
-        connect(self, address)
+        return method(self, *arguments)
 
-    socket.socket.connect = refuse  # type: ignore[method-assign, assignment]
-    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", CUDA_MODULE_LOADING="LAZY")
+    return refuse
 
 
 if __name__ == "__main__":

@@ -15,10 +15,13 @@ UNKNOWN_SIZE = 8
 
 UNKNOWN_IMAGE_SIZE = 32
 
+UNKNOWN_IDS = 2
+"""How many ids there are in an input of integers of which nothing else is known."""
+
 
 @dataclass(frozen=True)
 class InputSpec:
-    """One input: its shape with the batch first (None: open), its type, and the ids that an integer input may hold."""
+    """One input: its shape with the batch first (None: open), its type, and how many ids it may hold, if it does."""
 
     shape: tuple[int | None, ...]
     dtype: str = "float32"
@@ -33,36 +36,48 @@ class InputSpec:
 
 
 def draw(spec: InputSpec, rows: int, seed: int) -> Array:
-    """An input of that many rows, each different from all others.
+    """An input of that many rows.
 
     Integers are valid ids; pixels lie between 0 and 255; other numbers are normal, with a scale of their own for each
     row, so that a row that leaks into others shows.
+
+    Raises:
+        ValueError: it holds text.
     """
+    if spec.dtype in ("string", "object"):
+        raise ValueError(f"the input {spec.name!r} holds text, which is not drawn")
     generator = numpy.random.default_rng(seed)
     open_size = UNKNOWN_IMAGE_SIZE if spec.image else UNKNOWN_SIZE
     shape = (rows, *(open_size if size is None else size for size in spec.shape[1:]))
-    kind = numpy.dtype(numpy.float32 if spec.dtype in ("bfloat16", "string") else spec.dtype).kind
-    if kind == "b":
+    dtype = "float32" if spec.dtype == "bfloat16" else spec.dtype
+    if numpy.dtype(dtype).kind == "b":
         return generator.random(shape) < 0.5
-    if kind in "iu":
-        return generator.integers(0, spec.ids or 2, shape).astype(spec.dtype)
+    if spec.ids is not None or numpy.dtype(dtype).kind in "iu":
+        return generator.integers(0, spec.ids or UNKNOWN_IDS, shape).astype(dtype)
     if spec.image:
-        return (generator.random(shape) * 255).astype(spec.dtype)
+        return (generator.random(shape) * 255).astype(dtype)
     scale = numpy.geomspace(0.5, 2.0, rows).reshape((rows, *(1 for _ in shape[1:])))
-    return (generator.standard_normal(shape) * scale).astype("float32" if spec.dtype == "bfloat16" else spec.dtype)
+    return (generator.standard_normal(shape) * scale).astype(dtype)
 
 
 def with_other_rows(spec: InputSpec, rows: Array, seed: int) -> Array:
-    """The same input with every even row replaced: by other ids, other pixels, or numbers of other magnitude.
+    """The same input with every even row replaced: every id by another, pixels, or numbers of other magnitude.
 
     Interleaved, for what runs along the batch axis in one direction leaves the first rows alone.
     """
-    other = draw(spec, len(rows), seed + 1)
-    mixed = rows.copy()
     even = numpy.arange(0, len(rows), 2)
-    if other.dtype.kind == "f" and not spec.image:
-        factors = numpy.geomspace(1e-2, 1e2, len(even)).reshape((-1, *(1 for _ in rows.shape[1:])))
-        other = other.copy()
+    mixed = rows.copy()
+    if rows.dtype.kind == "b":
+        mixed[even] = ~rows[even]
+        return mixed
+    if spec.ids is not None or rows.dtype.kind in "iu":
+        ids = spec.ids or UNKNOWN_IDS
+        steps = numpy.random.default_rng(seed).integers(1, max(2, ids), mixed[even].shape)
+        mixed[even] = ((rows[even].astype("int64") + steps) % ids).astype(rows.dtype)
+        return mixed
+    other = draw(spec, len(rows), seed + 1)
+    if not spec.image:
+        factors = numpy.geomspace(1e2, 1e-2, len(even)).reshape((-1, *(1 for _ in rows.shape[1:])))
         other[even] = (other[even] * factors).astype(other.dtype)
     mixed[even] = other[even]
     return mixed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import random
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,8 +12,9 @@ from typing import Any
 
 import numpy
 
-from .inputs import Array, InputSpec
+from .inputs import Array, InputSpec, draw
 from .probes import Runner
+from .trust import refuse_code
 
 IMAGE_LAYERS = frozenset({"Rescaling", "Resizing", "CenterCrop"})
 """First layers that say that an input holds pixels; so do those whose name begins with Random."""
@@ -23,10 +25,15 @@ def library(generation: str) -> Any:
 
     Raises:
         ImportError: it is not installed.
+        ValueError: code of the user's has chosen another backend than TensorFlow.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    return importlib.import_module("tf_keras" if generation == "2" else "keras")
+    if generation == "2":
+        return importlib.import_module("tf_keras")
+    keras = importlib.import_module("keras")
+    if keras.config.backend() != "tensorflow":
+        raise ValueError(f"Keras runs on {keras.config.backend()}, and is run on TensorFlow only")
+    return keras
 
 
 def load(path: str, generation: str) -> Any:
@@ -36,6 +43,7 @@ def load(path: str, generation: str) -> Any:
         ValueError: the file holds code (a Lambda), or classes that are not Keras's own.
     """
     keras = library(generation)
+    refuse_code(path)
     return keras.models.load_model(path, compile=False, safe_mode=True)
 
 
@@ -116,18 +124,23 @@ class KerasRunner:
                 shape=tuple(tensor.shape),
                 dtype=str(getattr(tensor.dtype, "name", tensor.dtype)),
                 name=getattr(tensor, "name", None),
-                ids=self._ids(),
+                ids=self._ids(tensor),
                 image=len(tensor.shape) == 4 and tensor.shape[-1] in (1, 3, 4) and self._takes_pixels(),
             )
             for tensor in tensors
         ]
 
     def run(self, inputs: Sequence[Array], entry: str) -> list[Array]:
-        """``call`` passes no mode; ``false`` and ``true`` pass it; ``predict`` is what its name says."""
+        """``call`` passes no mode; ``false`` and ``true`` pass it; ``predict`` is what its name says.
+
+        ``predict_on_batch`` is its inner part, without what makes batches of arrays.
+        """
         given = inputs[0] if len(inputs) == 1 else list(inputs)
         match entry:
             case "predict":
                 return flat_arrays(self.model.predict(given, batch_size=len(inputs[0]), verbose=0))
+            case "predict_on_batch":
+                return flat_arrays(self.model.predict_on_batch(given))
             case "call":
                 return flat_arrays(self.model(given))
             case "fit":  # Keras 3 hands the mode on only to a call that names it; Keras 2 always
@@ -138,13 +151,14 @@ class KerasRunner:
         raise ValueError(f"a Keras model has no entry {entry!r}")
 
     def layers(self, inputs: Sequence[Array], entry: str) -> list[tuple[str, Array]]:
-        """The outputs of the layers of a functional model, taken while it runs."""
+        """The outputs of its layers and of those inside them, each when it is done, taken while the model runs."""
         taken: list[tuple[str, Array]] = []
-        watched = [layer for layer in self.model.layers if type(layer).__name__ != "InputLayer"]
+        held = self.model._flatten_layers(include_self=False)
+        watched = [layer for layer in held if type(layer).__name__ != "InputLayer"]
         for layer in watched:
             layer.call = _watching(layer.call, layer.name, taken)
         try:
-            self.run(inputs, "call" if entry == "predict" else entry)
+            self.run(inputs, "call" if entry.startswith("predict") else entry)
         finally:
             for layer in watched:
                 del layer.call
@@ -163,6 +177,23 @@ class KerasRunner:
 
     def seed(self, number: int) -> None:
         self.keras.utils.set_random_seed(number)
+
+    def chance(self, entry: str) -> object:
+        """Of Python, of numpy, of TensorFlow in eager mode, and of the layers that have one of their own.
+
+        What is drawn in a graph cannot be seen.
+        """
+        from tensorflow.python.eager import context
+
+        if entry.startswith("predict"):
+            return None
+        generators = [getattr(layer, "_random_generator", None) for layer in self.model._flatten_layers()]
+        states = [getattr(getattr(one, "_generator", None), "state", None) for one in generators]  # of Keras 2
+        held = [*self._variables(), *(one for one in states if one is not None)]
+        own = [numpy.array(one).tobytes() for one in held if "int" in str(one.dtype)]
+        eager = getattr(context.context(), "_rng", None)  # it gives each operation that draws a seed
+        drawn = numpy.random.get_state(legacy=False)["state"]
+        return random.getstate(), drawn["key"].tobytes(), drawn["pos"], eager and eager.getstate(), own
 
     def precise(self) -> Runner | None:
         """A copy whose layers compute in float64; none of what is not made of Keras's own layers."""
@@ -205,9 +236,12 @@ class KerasRunner:
             elif "moving_mean" in name and (value == 0).all():
                 variable.assign(generator.normal(0.0, 0.5, value.shape).astype(value.dtype))
 
-    def _ids(self) -> int | None:
-        sizes = [layer.input_dim for layer in self.model._flatten_layers() if type(layer).__name__ == "Embedding"]
-        return min(sizes, default=None)
+    def _ids(self, tensor: Any) -> int | None:
+        """How many ids the embeddings know that an input is given to; or of any, if it is an input of integers."""
+        embeddings = [layer for layer in self.model._flatten_layers() if type(layer).__name__ == "Embedding"]
+        given = [layer for layer in embeddings if tensor is _input_of(layer)]
+        integers = "int" in str(getattr(tensor.dtype, "name", tensor.dtype))
+        return min((layer.input_dim for layer in given or (embeddings if integers else ())), default=None)
 
     def _takes_pixels(self) -> bool:
         names = {type(layer).__name__ for layer in self.model._flatten_layers()}
@@ -215,14 +249,13 @@ class KerasRunner:
 
 
 class ImportedRunner(KerasRunner):
-    """A model that the user's own code made, perhaps subclassed and not yet built."""
+    """A model that the user's own code made, perhaps subclassed and not yet built; ``rows`` rows build it."""
 
-    def __init__(self, model: Any, generation: str, specs: Sequence[InputSpec]) -> None:
+    def __init__(self, model: Any, generation: str, specs: Sequence[InputSpec], rows: int) -> None:
         self._specs = list(specs)
         if not getattr(model, "inputs", None) and specs:
-            from .inputs import draw
-
-            given = [draw(spec, spec.batch or 2, index) for index, spec in enumerate(specs)]
+            # not the inputs of the probes: what these would write is to be written by them
+            given = [draw(spec, spec.batch or rows, 1_000 + index) for index, spec in enumerate(specs)]
             if not hasattr(model, "predict"):  # a layer
                 keras = library(generation)
                 model = keras.Sequential([keras.Input(batch_shape=specs[0].shape, dtype=specs[0].dtype), model])
@@ -247,6 +280,14 @@ def in_float64(config: Any) -> Any:
         case "float32":
             return "float64"
     return config
+
+
+def _input_of(layer: Any) -> Any:
+    """The tensor that a layer is called on, if that is once and symbolic."""
+    try:
+        return layer.input
+    except (AttributeError, ValueError):
+        return None
 
 
 def _watching(call: Any, name: str, taken: list[tuple[str, Array]]) -> Any:

@@ -10,7 +10,12 @@ from typing import Any
 import numpy
 
 from .inputs import Array, InputSpec
+from .onnx_outputs import with_all_outputs
 from .probes import Runner
+from .trust import refuse_writing, tensors_only
+
+LARGEST_TAKEN_APART = 500_000_000
+"""Bytes of an ONNX file of which the outputs of all nodes are still taken; they are held at once."""
 
 
 class SignatureRunner:
@@ -20,6 +25,7 @@ class SignatureRunner:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         import tensorflow
 
+        refuse_writing(path)
         self.tensorflow = tensorflow
         self.loaded = tensorflow.saved_model.load(path)
         found = next((name for name in names if name in self.loaded.signatures), None)
@@ -53,6 +59,9 @@ class SignatureRunner:
     def seed(self, number: int) -> None:
         self.tensorflow.random.set_seed(number)
 
+    def chance(self, entry: str) -> object:
+        return None
+
     def precise(self) -> Runner | None:
         return None
 
@@ -70,12 +79,14 @@ class OnnxRunner:
     def __init__(self, path: str, *, gpu: bool) -> None:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.log_severity_level = 4
+        self.path = path
+        self.options = onnxruntime.SessionOptions()
+        self.options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        self.options.log_severity_level = 4
         wanted = ["CUDAExecutionProvider"] if gpu else []
-        providers = [one for one in (*wanted, "CPUExecutionProvider") if one in onnxruntime.get_available_providers()]
-        self.session = onnxruntime.InferenceSession(path, options, providers=providers)
+        available = onnxruntime.get_available_providers()
+        self.providers = [one for one in (*wanted, "CPUExecutionProvider") if one in available]
+        self.session = onnxruntime.InferenceSession(path, self.options, providers=self.providers)
         self.runtime = onnxruntime
 
     def specs(self) -> Sequence[InputSpec]:
@@ -92,7 +103,17 @@ class OnnxRunner:
         return [one for one in outputs if isinstance(one, numpy.ndarray)]
 
     def layers(self, inputs: Sequence[Array], entry: str) -> list[tuple[str, Array]]:
-        return []
+        """What every node computes; nothing of a model whose weights lie in other files, or that is too large."""
+        with open(self.path, "rb") as file:
+            data = file.read(LARGEST_TAKEN_APART + 1)
+        if len(data) > LARGEST_TAKEN_APART:
+            return []
+        model, made = with_all_outputs(data)
+        session = self.runtime.InferenceSession(model, self.options, providers=self.providers)
+        names = [one.name for one in self.session.get_inputs()]
+        outputs = session.run(list(made), dict(zip(names, inputs, strict=True)))
+        found = zip(made.values(), outputs, strict=True)
+        return [(name, one) for name, one in found if isinstance(one, numpy.ndarray)]
 
     def state(self) -> dict[str, Array]:
         return {}
@@ -102,6 +123,9 @@ class OnnxRunner:
 
     def seed(self, number: int) -> None:
         self.runtime.set_seed(number)
+
+    def chance(self, entry: str) -> object:
+        return None
 
     def precise(self) -> Runner | None:
         return None
@@ -139,9 +163,13 @@ class TorchRunner:
     def layers(self, inputs: Sequence[Array], entry: str) -> list[tuple[str, Array]]:
         import torch
 
-        if not self.switchable or isinstance(self.module, torch.jit.ScriptModule):  # which takes no hooks
+        if isinstance(self.module, torch.jit.ScriptModule):  # which takes no hooks
             return []
         taken: list[tuple[str, Array]] = []
+        if isinstance(self.module, torch.fx.GraphModule):
+            with torch.no_grad():
+                _recording(torch, self.module, taken).run(*(torch.from_numpy(one).to(self.device) for one in inputs))
+            return taken
 
         def hook(name: str) -> Any:
             return lambda module, arguments, result: taken.extend(
@@ -172,6 +200,13 @@ class TorchRunner:
 
         torch.manual_seed(number)
 
+    def chance(self, entry: str) -> object:
+        """Of PyTorch, on the processor and on the GPU."""
+        import torch
+
+        states = [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else ())]
+        return [one.numpy().tobytes() for one in states]
+
     def precise(self) -> Runner | None:
         """A copy in float64; none of a scripted module or an exported program, whose types are written into them."""
         import torch
@@ -188,14 +223,30 @@ def torch_export(path: str, device: str) -> TorchRunner:
     """An exported program, with the inputs that it was exported for."""
     import torch
 
-    program = torch.export.load(path)
+    with tensors_only(torch):
+        program = torch.export.load(path)
     specs = []
     for spec in program.graph_signature.user_inputs:
         node = next(node for node in program.graph.nodes if node.name == spec)
         value = node.meta["val"]
         shape = tuple(size if isinstance(size, int) else None for size in value.shape)
-        specs.append(InputSpec(shape, str(value.dtype).removeprefix("torch."), spec, ids=2))
+        specs.append(InputSpec(shape, str(value.dtype).removeprefix("torch."), spec))
     return TorchRunner(program.module(), specs, switchable=False, device=device)
+
+
+def _recording(torch: Any, module: Any, taken: list[tuple[str, Array]]) -> Any:
+    """What runs an exported graph node by node, and keeps what each computes, by the path of its module."""
+
+    class Recording(torch.fx.Interpreter):  # type: ignore[misc]
+        def run_node(self, n: Any) -> Any:
+            result = super().run_node(n)
+            held = [path for path, _ in n.meta.get("nn_module_stack", {}).values() if path]
+            if n.op == "call_function":
+                name = held[-1] if held else n.name
+                taken.extend((name, one.detach().float().cpu().numpy()) for one in _tensors(result))
+            return result
+
+    return Recording(module)
 
 
 def torch_script(path: str, shapes: Sequence[Sequence[int | None]], device: str) -> TorchRunner:

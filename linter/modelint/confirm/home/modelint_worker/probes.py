@@ -24,6 +24,12 @@ TOLERANCES: Mapping[str, float] = {"float64": 1e-3, "float32": 1e-3, "float16": 
 """Difference over root mean square above which size or position matters."""
 
 
+MORE_REPEATS: Mapping[bool | None, int] = {False: 0, True: 30, None: 8}
+"""More calls where one more gives the same, by whether random numbers are drawn (None: it cannot be seen).
+
+An augmentation may be alive and leave eight pictures as they are; a recurrent layer may draw masks and not use them.
+"""
+
 NEAR = (1e-5, 1e-1)
 """Differences in float32 that may be either: rounding was at most 1e-5, defects at least 0.05."""
 
@@ -55,6 +61,10 @@ class Runner(Protocol):
         """Seed all generators that it draws from."""
         ...
 
+    def chance(self, entry: str) -> object:
+        """The states of all generators that it may draw from, to be compared; None if they cannot be seen."""
+        ...
+
     def precise(self) -> Runner | None:
         """The same model in float64; None if it cannot be had."""
         ...
@@ -81,18 +91,19 @@ class Screening:
 
     ``content``: rows whose input stayed, beside other rows. ``repeat``: the same input again, after another one.
     ``redrawn``: from the same state, with chance going on, where that differed, for what is carried from call to call
-    is no chance. ``reseeded``: the same again from the same state and seed. ``size``: the last row alone. ``precise``:
-    the same in float64, where it is near the tolerance. ``mode``: against the other way of running it. ``written``:
-    variables that one call changed, with how much. ``flat``: every row got the same output, or no output has rows.
-    ``companions``, ``runs`` and ``draws`` are those of ``training_probes``, ``sizes`` that of ``sweeping``.
-    ``unseen`` are the places that were to be watched and of which nothing ran.
+    is no chance. ``reseeded``: the same again from the same state and seed. ``size``: the last row alone, or twice
+    where it is alone already. ``precise``: the same in float64, where it is near the tolerance. ``mode``: against the
+    other way of running it. ``written``: variables that a call changed, with how much. ``flat``: every row got the
+    same output, or no output has rows. ``declared``: the model says that it takes batches of this size.
+    ``companions``, ``runs``, ``unseeded`` and ``draws`` are those of ``training_probes``, ``sizes`` that of
+    ``sweeping``. ``unseen`` are those of the ``watched`` places of which nothing ran; ``unwatched`` says why they could
+    not be watched, if they could not.
     """
 
     entry: str
     rows: int
     dtype: str
     tolerance: float
-    calls: int = 0
     content: Difference = field(default_factory=Difference)
     repeat: Difference = field(default_factory=Difference)
     redrawn: Difference = field(default_factory=Difference)
@@ -102,68 +113,100 @@ class Screening:
     written: dict[str, float] = field(default_factory=dict)
     precise: Difference | None = None
     flat: bool = False
+    declared: bool = False
     not_a_number: bool = False
     companions: Difference | None = None
     runs: Difference | None = None
+    unseeded: Difference | None = None
     draws: Difference | None = None
     sizes: Difference | None = None
+    watched: int = 0
     unseen: list[Mapping[str, Any]] = field(default_factory=list)
+    unwatched: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As the answer has it."""
         return asdict(self)
 
 
+def screening_of(entry: str, rows: int, *runs: Sequence[Array]) -> Screening:
+    """A screening with what is known of the outputs of some runs, before they are compared."""
+    dtype = str(runs[0][0].dtype) if runs[0] else "float32"
+    found = Screening(entry, rows, dtype, TOLERANCES.get(dtype, 1e-3))
+    found.not_a_number = any(map(has_no_number, runs))
+    return found
+
+
 def screen(runner: Runner, entry: str, other: str | None = None, rows: int = ROWS, seed: int = 0) -> Screening:
     """Run the probes; the model is left as it was."""
+    inputs, mixed = drawn(runner, rows, seed)
+    found = Screen(runner, entry, inputs, mixed, seed).screen(other)
+    found.declared = any(spec.batch for spec in runner.specs())
+    return found
+
+
+def drawn(runner: Runner, rows: int, seed: int = 0) -> tuple[list[Array], list[Array]]:
+    """Inputs, of the size that the model takes if that is fixed, and the same with every other row replaced."""
     specs = list(runner.specs())
-    fixed = next((spec.batch for spec in specs if spec.batch), None)
-    rows = fixed or rows
+    rows = next((spec.batch for spec in specs if spec.batch), rows)
     inputs = [draw(spec, rows, seed + 10 * index) for index, spec in enumerate(specs)]
     mixed = [
         with_other_rows(spec, one, seed + 10 * index + 5)
         for index, (spec, one) in enumerate(zip(specs, inputs, strict=True))
     ]
-    return _Screen(runner, entry, inputs, mixed, rows, fixed is not None, seed).screen(other)
+    return inputs, mixed
 
 
-class _Screen:
+def exercise(runner: Runner, entry: str, rows: int = ROWS) -> None:
+    """Run the model on the inputs of a screening and on no more, for what is seen of that; it is left as it was."""
+    start = runner.state()
+    try:
+        for inputs in drawn(runner, rows):
+            runner.run(inputs, entry)
+    finally:
+        runner.restore(start)
+
+
+class Screen:
     """One screening, with the state that every call starts from."""
 
-    def __init__(
-        self, runner: Runner, entry: str, inputs: list[Array], mixed: list[Array], rows: int, fixed: bool, seed: int
-    ) -> None:
+    def __init__(self, runner: Runner, entry: str, inputs: list[Array], mixed: list[Array], seed: int = 0) -> None:
         self.runner, self.entry, self.inputs, self.mixed = runner, entry, inputs, mixed
-        self.rows, self.fixed, self.seed = rows, fixed, seed
-        self.calls = 0
+        self.rows, self.seed = len(inputs[0]), seed
 
     def screen(self, other: str | None) -> Screening:
         runner = self.runner
         start = runner.state()
         try:
-            first = self._run(self.inputs, fresh=start)
+            runner.restore(start)
+            runner.seed(self.seed)
+            chance = runner.chance(self.entry)
+            first = self._run(self.inputs)
             after = runner.state()
-            dtype = str(first[0].dtype) if first else "float32"
-            found = Screening(self.entry, self.rows, dtype, TOLERANCES.get(dtype, 1e-3))
+            found = screening_of(self.entry, self.rows, first)
             found.written = written(start, after)
-            found.not_a_number = has_no_number(first)
+            drawn = None if chance is None else chance != runner.chance(self.entry)
             found.flat = all(bool((one == one[:1]).all()) for one in first if self._has_rows(one))
             # what is carried from call to call shows only after another input
             runner.restore(start)
             runner.seed(self.seed)
             self._run(self.inputs)
             self._run(self.mixed)
+            found.written = written(start, runner.state()) | found.written
             found.repeat = difference(first, self._run(self.inputs))
+            for _ in range(MORE_REPEATS[drawn]):
+                if found.repeat.any:
+                    break
+                found.repeat = difference(first, self._run(self.inputs))
             if found.repeat.any:
                 found.redrawn = self._redrawn(first, start)
             found.reseeded = difference(first, self._run(self.inputs, fresh=start))
             found.content = self._content(first, start, found)
             found.size = self._size(first, start)
-            if dtype == "float32" and NEAR[0] < found.size.relative < NEAR[1]:
+            if found.dtype == "float32" and NEAR[0] < found.size.relative < NEAR[1]:
                 found.precise = self._precise()
             if other is not None:
                 found.mode = self._mode(first, other, start)
-            found.calls = self.calls
             return found
         finally:
             runner.restore(start)
@@ -173,14 +216,12 @@ class _Screen:
         if fresh is not None:
             self.runner.restore(fresh)
             self.runner.seed(self.seed)
-        self.calls += 1
         return self.runner.run(inputs, self.entry)
 
     def _redrawn(self, first: list[Array], start: Mapping[str, Array]) -> Difference:
         """The same from the same state, but for that of random generators, which are integers."""
         now = self.runner.state()
         self.runner.restore({name: value if value.dtype.kind == "f" else now[name] for name, value in start.items()})
-        self.runner.seed(self.seed + 1)
         return difference(first, self._run(self.inputs))
 
     def _content(self, first: list[Array], start: Mapping[str, Array], found: Screening) -> Difference:
@@ -195,24 +236,28 @@ class _Screen:
         return result
 
     def _size(self, first: list[Array], start: Mapping[str, Array]) -> Difference:
-        """The last row alone, where the model takes batches of any size."""
+        """A batch of another size, where the model takes one."""
         try:
-            alone = self._run([one[-1:] for one in self.inputs], fresh=start)
+            outputs = self._run(self._resized(self.inputs), fresh=start)
         except Exception as error:  # whatever a framework raises for a batch that it does not take
             return Difference(error=sentence(error))
-        return self._last(first, alone)
+        return self._last(first, outputs)
+
+    def _resized(self, inputs: Sequence[Array]) -> list[Array]:
+        """The last row alone, or twice if it is alone already."""
+        return [one[-1:] if self.rows > 1 else numpy.concatenate([one, one]) for one in inputs]
 
     def _has_rows(self, output: Array) -> bool:
         """Whether an output has a row for each of the batch; a state of an RNN has its layers there."""
         return bool(output.shape[:1] == (self.rows,))
 
-    def _last(self, whole: Sequence[Array], alone: Sequence[Array]) -> Difference:
-        """The last row of the outputs that have rows, against what a batch of it alone gives."""
-        pairs = [(a[-1:], b) for a, b in zip(whole, alone, strict=True) if self._has_rows(a)]
+    def _last(self, whole: Sequence[Array], other: Sequence[Array]) -> Difference:
+        """The last row of the outputs that have rows, against that of a batch of another size."""
+        pairs = [(a[-1:], b[-1:]) for a, b in zip(whole, other, strict=True) if self._has_rows(a)]
         return difference([a for a, _ in pairs], [b for _, b in pairs])
 
     def _precise(self) -> Difference | None:
-        """The last row alone against the same in its batch, in float64, where rounding is a billion times smaller."""
+        """The same as ``_size`` in float64, where rounding is a billion times smaller."""
         try:
             runner = self.runner.precise()
         except Exception:  # layers of the user's own that cannot be made from a configuration
@@ -220,14 +265,12 @@ class _Screen:
         if runner is None:
             return None
         inputs = [one.astype("float64") if one.dtype.kind == "f" else one for one in self.inputs]
-        whole, alone = runner.run(inputs, self.entry), runner.run([one[-1:] for one in inputs], self.entry)
-        self.calls += 2
-        return self._last(whole, alone)
+        whole, other = runner.run(inputs, self.entry), runner.run(self._resized(inputs), self.entry)
+        return self._last(whole, other)
 
     def _mode(self, first: list[Array], other: str, start: Mapping[str, Array]) -> Difference:
         self.runner.restore(start)
         self.runner.seed(self.seed)
-        self.calls += 1
         return difference(first, self.runner.run(self.inputs, other))
 
     def _first_layer(self, other: Sequence[Array], start: Mapping[str, Array], rows: slice) -> str | None:
@@ -236,8 +279,10 @@ class _Screen:
         for inputs in (self.inputs, other):
             self.runner.restore(start)
             self.runner.seed(self.seed)
-            self.calls += 1
-            taken.append(self.runner.layers(inputs, self.entry))
+            try:
+                taken.append(self.runner.layers(inputs, self.entry))
+            except Exception:  # the name is an extra, and what it takes to get it may not be possible
+                return None
         for (name, before), (_, after) in zip(*taken, strict=False):
             if before.shape[:1] == (self.rows,) and difference([before[rows]], [after[rows]]).any:
                 return str(name)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .importing import module_of
+from .importing import forget, module_of
 from .inputs import InputSpec
 from .observing import Observer
 from .probes import Runner
@@ -35,20 +34,20 @@ class Subjects:
     def __init__(self) -> None:
         self._opened: dict[str, Opened] = {}
 
-    def open(self, subject: Mapping[str, Any], device: str, *, observed: bool = False) -> Opened:
+    def open(self, subject: Mapping[str, Any], device: str, files: Sequence[str] = ()) -> Opened:
         """The model of a description, on a device (``cpu``, ``gpu``, or ``auto``: the GPU if there is one).
 
-        ``observed``: what is imported for it is watched, which takes longer.
+        Of what is imported for it, ``files`` are watched.
 
         Raises:
             ImportError: its framework is not installed.
             ValueError: it cannot be loaded, rebuilt, or run.
         """
-        key = json.dumps([subject, device, observed], sort_keys=True)
+        key = json.dumps([subject, device, files], sort_keys=True)
         if key not in self._opened:
             while len(self._opened) >= MOST_OPEN:
                 del self._opened[next(iter(self._opened))]
-            self._opened[key] = _open(subject, device, observed=observed)
+            self._opened[key] = _open(subject, device, files)
         return self._opened[key]
 
     def forget(self) -> None:
@@ -56,7 +55,7 @@ class Subjects:
         self._opened.clear()
 
 
-def _open(subject: Mapping[str, Any], device: str, *, observed: bool) -> Opened:
+def _open(subject: Mapping[str, Any], device: str, files: Sequence[str]) -> Opened:
     match subject["kind"]:
         case "keras_file" | "rebuilt":
             return _keras(subject, device)
@@ -69,8 +68,10 @@ def _open(subject: Mapping[str, Any], device: str, *, observed: bool) -> Opened:
             from .other_models import OnnxRunner
 
             runner = OnnxRunner(subject["path"], gpu=device != "cpu")
-            provider = runner.session.get_providers()[0]
-            return Opened(runner, _versions("onnxruntime"), "gpu" if provider.startswith("CUDA") else "cpu")
+            on_gpu = runner.session.get_providers()[0].startswith("CUDA")
+            if device == "gpu" and not on_gpu:
+                raise ValueError("onnxruntime sees no GPU")
+            return Opened(runner, _versions("onnxruntime"), "gpu" if on_gpu else "cpu")
         case "torch_export" | "torch_script":
             from .other_models import torch_export, torch_script
 
@@ -79,7 +80,7 @@ def _open(subject: Mapping[str, Any], device: str, *, observed: bool) -> Opened:
                 return Opened(torch_export(subject["path"], placed), _versions("torch"), placed)
             return Opened(torch_script(subject["path"], subject["shapes"], placed), _versions("torch"), placed)
         case "imported":
-            return _imported(subject, device, observed=observed)
+            return _imported(subject, device, files)
     raise ValueError(f"the worker knows no {subject['kind']!r}")
 
 
@@ -92,23 +93,52 @@ def _keras(subject: Mapping[str, Any], device: str) -> Opened:
     return Opened(KerasRunner(model, generation), _versions("tf_keras" if generation == "2" else "keras"), placed)
 
 
-def _imported(subject: Mapping[str, Any], device: str, *, observed: bool) -> Opened:
+def _imported(subject: Mapping[str, Any], device: str, files: Sequence[str]) -> Opened:
     """What a function or class of the user's own module makes, called with constants."""
-    if subject.get("generation") == "2" and "tensorflow" not in sys.modules:
-        os.environ["TF_USE_LEGACY_KERAS"] = "1"  # what ``tensorflow.keras`` is
-    specs = [InputSpec(tuple(shape), dtype) for shape, dtype in subject["inputs"]]
-    made: Any = getattr(module_of(subject["path"], subject["root"], subject.get("sources", {})), subject["name"])
-    called = isinstance(made, (type, types.FunctionType))
-    observer = Observer(subject["root"], from_the_start=called) if observed else None
+    named = _named(subject)
+    called = isinstance(named, (type, types.FunctionType))
+    observer = Observer(files, from_the_start=called) if files else None
     with observer or contextlib.nullcontext():
-        if called:
-            made = made(*subject["arguments"], **subject["keywords"])
-        runner, framework, placed = _runner(made, specs, device)
+        made = _made(named, subject)
+        if observer is not None:
+            observer.building = True
+        runner, framework, placed = _runner(made, subject, device)
+    if observer is not None:
+        observer.keep()
     return Opened(runner, _versions(framework), placed, observer)
 
 
-def _runner(made: Any, specs: Sequence[InputSpec], device: str) -> tuple[Runner, str, str]:
+def _named(subject: Mapping[str, Any]) -> Any:
+    return getattr(module_of(subject["path"], subject["root"], subject["sources"]), subject["name"])
+
+
+def _made(named: Any, subject: Mapping[str, Any]) -> Any:
+    """What a name of a module makes when it is called, or what it is."""
+    if isinstance(named, (type, types.FunctionType)):
+        return named(*subject["arguments"], **subject["keywords"])
+    return named
+
+
+def made_anew(subject: Mapping[str, Any], entropy: int | None) -> Any:
+    """A Keras model made again, by code that is imported again.
+
+    Chance goes on as it stands, or, with ``entropy``, begins there when the code is imported.
+    """
+    from .keras_models import KerasRunner, library, rebuild
+
+    if subject["kind"] == "rebuilt":
+        return KerasRunner(rebuild(subject, seed=None), subject["generation"])
+    forget()
+    named = _named(subject)
+    if entropy is not None:
+        library(subject["generation"]).utils.set_random_seed(entropy)
+    runner, _, _ = _runner(_made(named, subject), subject, "auto")
+    return runner
+
+
+def _runner(made: Any, subject: Mapping[str, Any], device: str) -> tuple[Runner, str, str]:
     """What runs a model that was imported, of which framework it is, and where it runs."""
+    specs = [InputSpec(tuple(shape), dtype) for shape, dtype in subject["inputs"]]
     if type(made).__module__.partition(".")[0] == "torch" or hasattr(made, "register_forward_hook"):
         from .other_models import TorchRunner
 
@@ -117,11 +147,10 @@ def _runner(made: Any, specs: Sequence[InputSpec], device: str) -> tuple[Runner,
     from .keras_models import ImportedRunner
 
     placed = _tensorflow_device(device)
-    family = next(
-        (one.__module__ for one in type(made).__mro__ if one.__module__.startswith(("tf_keras", "keras"))), ""
-    )
-    generation = "2" if family.startswith("tf_keras") else "3"
-    return ImportedRunner(made, generation, specs), "tf_keras" if generation == "2" else "keras", placed
+    families = (one.__module__.partition(".")[0] for one in type(made).__mro__)
+    generation = "2" if next((one for one in families if one in ("keras", "tf_keras")), "") == "tf_keras" else "3"
+    runner = ImportedRunner(made, generation, specs, subject["rows"])
+    return runner, "tf_keras" if generation == "2" else "keras", placed
 
 
 def _tensorflow_device(device: str) -> str:
@@ -162,6 +191,3 @@ def _versions(*names: str) -> str:
     if names[0] in ("keras", "tf_keras"):
         return f"{text} ({one('tensorflow')})"
     return text
-
-
-__all__: Sequence[str] = ("Opened", "Subjects")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy
 
 from .inputs import Array, draw
-from .keras_models import KerasRunner, library, rebuild
-from .probes import TOLERANCES, Difference, Runner, Screening, difference, has_no_number, written
+from .keras_models import KerasRunner
+from .probes import ROWS, Difference, Runner, Screening, difference, drawn, screening_of, written
 
 DRAWS = 8
 """Batches that a sample is put into."""
@@ -38,9 +38,7 @@ def companions(runner: Runner, entry: str, rows: int, seed: int = 0) -> Screenin
             found.append([one[-1:] for one in runner.run(others, entry)])
     finally:
         runner.restore(start)
-    dtype = str(found[0][0].dtype)
-    screening = Screening(entry, rows, dtype, TOLERANCES.get(dtype, 1e-3), calls=DRAWS)
-    screening.not_a_number = any(map(has_no_number, found))
+    screening = screening_of(entry, rows, *found)
     screening.companions = _spread(found)
     return screening
 
@@ -63,32 +61,38 @@ def _spread(found: Sequence[Sequence[Array]]) -> Difference:
     return worst
 
 
-def two_runs(description: Mapping[str, Any], seeds: Sequence[tuple[str, int]], *, seeds_before: bool) -> Screening:
-    """Two runs of a program, from the same weights: chance begins anew, the program's seeds are set, a model is built.
+def two_runs(
+    make: Callable[[int | None], KerasRunner],
+    keras: Any,
+    seeds: Sequence[tuple[str, int]],
+    *,
+    seeds_before: bool,
+    control: bool,
+) -> Screening:
+    """Two runs of a program, from the same weights: chance begins anew, the program's seeds are set, a model is made.
 
     Both call the model in train mode with the same input. The state of random generators is not among the weights.
+    ``control``: a third run sets no seeds, to see whether chance shows at all; ``make`` is given how chance begins in
+    it after the program is imported, which may set seeds.
     """
     outputs: list[list[Array]] = []
-    weights: dict[str, Array] = {}
-    for entropy in (1, 2):
-        keras = library(description["generation"])
+    weights: list[Array] = []
+    for entropy, seeded in ((1, True), (2, True), (3, False)) if control else ((1, True), (2, True)):
         keras.utils.set_random_seed(entropy)  # as new processes begin, each with chance of its own
-        if seeds_before:
+        if seeded and seeds_before:
             _set(keras, seeds)
-        runner = KerasRunner(rebuild(description, seed=None), description["generation"])
-        weights = weights or runner.state()
-        runner.restore(
-            {name: weights[name] if value.dtype.kind == "f" else value for name, value in runner.state().items()}
-        )
-        if not seeds_before:
+        runner = make(None if seeded else entropy)
+        state = runner.state()
+        weights = weights or list(state.values())
+        pairs = zip(state.items(), weights, strict=True)
+        runner.restore({name: first if first.dtype.kind == "f" else own for (name, own), first in pairs})
+        if seeded and not seeds_before:
             _set(keras, seeds)
-        specs = runner.specs()
-        inputs = [draw(spec, spec.batch or 8, 10 * index) for index, spec in enumerate(specs)]
+        inputs, _ = drawn(runner, ROWS)
         outputs.append(runner.run(inputs, "true"))
-    dtype = str(outputs[0][0].dtype)
-    screening = Screening("true", len(inputs[0]), dtype, TOLERANCES.get(dtype, 1e-3), calls=2)
-    screening.not_a_number = any(map(has_no_number, outputs))
-    screening.runs = difference(*outputs)
+    screening = screening_of("true", len(inputs[0]), *outputs)
+    screening.runs = difference(*outputs[:2])
+    screening.unseeded = difference(outputs[0], outputs[-1]) if control else None
     return screening
 
 
@@ -100,7 +104,7 @@ def same_draws(runner: KerasRunner) -> Screening:
     given = draw(spec, 8, 0)
     together = tensorflow.function(lambda rows: runner.model(rows, training=True))
     one, two = (numpy.asarray(output) for output in together(tensorflow.constant(given)))
-    screening = Screening("true", len(given), str(one.dtype), TOLERANCES.get(str(one.dtype), 1e-3), calls=1)
+    screening = screening_of("true", len(given), [one, two])
     screening.draws = difference([one], [two])
     screening.flat = bool((one == given).all())
     return screening
@@ -115,8 +119,7 @@ def one_step(runner: KerasRunner) -> Screening:
     inputs = [draw(spec, spec.batch or 8, 10 * index) for index, spec in enumerate(runner.specs())]
     given = inputs[0] if len(inputs) == 1 else inputs
     targets = [numpy.zeros_like(one) for one in runner.run(inputs, "false")]
-    dtype = str(targets[0].dtype)
-    screening = Screening("fit", len(inputs[0]), dtype, TOLERANCES.get(dtype, 1e-3), calls=1)
+    screening = screening_of("fit", len(inputs[0]), targets)
     before = _statistics(model)
     model.compile(optimizer=keras.optimizers.SGD(0.0), loss="mse")
     model.fit(given, targets if len(targets) > 1 else targets[0], batch_size=len(inputs[0]), epochs=1, verbose=0)
