@@ -78,8 +78,7 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
         advice = "hand the mode on to it, for it also predicts"
     yield rule.at(
         call.place,
-        f"this training step runs {kinds(call.affected)} in inference mode{where}{_said(call)}; "
-        f"{advice}",
+        f"this training step runs {kinds(call.affected)} in inference mode{where}{_said(call)}; {advice}",
         because=call.because,
         confidence=_confidence(call, program),
         fix=call.with_argument(argument, Safety.UNSAFE) if argument and addable else None,
