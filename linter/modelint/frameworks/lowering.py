@@ -33,7 +33,10 @@ _KERAS_3_ONLY = re.compile(
 @lru_cache(maxsize=2048)
 def _needs(text: str) -> tuple[bool, bool]:
     """Whether a script uses what only Keras 2 has, and what only Keras 3 has."""
-    return bool(_KERAS_2_ONLY.search(text)), bool(_KERAS_3_ONLY.search(text))
+    # finding a word is a hundred times faster than finding a pattern
+    two = any(word in text for word in ("tf_keras", "python.keras", "contrib", "fit_generator"))
+    three = any(word in text for word in ("keras.", "keras import", "keras_hub", "keras_nlp"))
+    return two and bool(_KERAS_2_ONLY.search(text)), three and bool(_KERAS_3_ONLY.search(text))
 
 
 def narrowed(settings: Settings, events: list[Event], modules: Sequence[ModuleState]) -> Settings:
