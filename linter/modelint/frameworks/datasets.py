@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from modelint.documents import Site
+from modelint.frameworks.batching import Batching, size_of
 from modelint.frameworks.events import DrawEvent, record
-from modelint.frameworks.tensors import Tensor, first_tensor, tensors_in
+from modelint.frameworks.tensors import Tensor, first_tensor
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import (
@@ -17,52 +17,9 @@ from modelint.program.values import (
     Function,
     Range,
     Tuple,
-    Union,
     Value,
     alternatives,
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batching:
-    """How samples are put into batches.
-
-    ``size`` is the batch size as a number or bounds (None: not batched, or unknown); ``assumed``: it is the default of
-    an option. ``drops``: the last partial batch is left out (None: unknown), at ``drop_site``. ``samples``: how many
-    there are; ``repeated``: endless before batching, so that no partial batch arises. ``role``: "training" or
-    "evaluation", where the pipeline says so.
-    """
-
-    size: int | Range | None = None
-    assumed: bool = False
-    site: Site | None = None
-    drops: bool | None = False
-    drop_site: Site | None = None
-    samples: int | None = None
-    repeated: bool = False
-    role: str | None = None
-
-    @property
-    def partial(self) -> int | None:
-        """The size of the last partial batch: 0 if there is none, None if it is not known."""
-        if self.drops or self.repeated:
-            return 0
-        if self.samples is None or not isinstance(self.size, int) or self.size < 1:
-            return None
-        return self.samples % self.size
-
-
-def size_of(value: Value | None) -> tuple[int | Range | None, bool]:
-    """A batch size as number or bounds, and whether it is only assumed."""
-    if isinstance(value, Const) and type(value.value) is int and value.value > 0:
-        return value.value, value.assumed
-    if isinstance(value, Range):
-        return value, False
-    if isinstance(value, Union):
-        sizes = [v.value for v in value.values if isinstance(v, Const) and type(v.value) is int]
-        if len(sizes) == len(value.values):
-            return Range(min(sizes), max(sizes)), any(v.assumed for v in value.values if isinstance(v, Const))
-    return None, False
 
 
 def batching_of(interpreter: Interpreter, data: Value) -> Batching | None:
@@ -262,70 +219,3 @@ _STEPS: dict[str, Step] = {
     "next": lambda i, d, a: d.element(i),
     "get_next": lambda i, d, a: d.element(i),
 }
-
-
-def from_tensors(interpreter: Interpreter, arguments: Arguments) -> Value:
-    """``tf.data.Dataset.from_tensor_slices(tensors)``."""
-    data = arguments.at(0, "tensors")
-    lengths = {tensor.shape[0] for tensor in tensors_in((data,), interpreter) if tensor.shape}
-    roles = {tensor.batching.role for tensor in tensors_in((data,), interpreter) if tensor.batching is not None}
-    items = data.iterate(interpreter) if isinstance(data, Tuple) else None
-    samples = lengths.pop() if len(lengths) == 1 else None
-    if samples is None and not isinstance(data, Tuple):
-        known = data.iterate(interpreter)
-        samples = len(known) if known is not None else None
-    return Dataset(
-        samples, arity=len(items) if items is not None else None, role=roles.pop() if len(roles) == 1 else None
-    )
-
-
-def counted(interpreter: Interpreter, arguments: Arguments) -> Value:
-    """``tf.data.Dataset.range(n)``."""
-    value = arguments.at(0)
-    exact = len(arguments.positional) == 1 and isinstance(value, Const) and type(value.value) is int
-    return Dataset(value.value if exact and isinstance(value, Const) else None)
-
-
-def zipped(interpreter: Interpreter, arguments: Arguments) -> Value:
-    """``tf.data.Dataset.zip(datasets)``."""
-    parts: Sequence[Value] = arguments.at(0).iterate(interpreter) or arguments.positional
-    datasets = [part for part in parts if isinstance(part, Dataset)]
-    if not datasets:
-        return Dataset()
-    return replace(datasets[0], arity=len(parts))
-
-
-def from_directory(interpreter: Interpreter, arguments: Arguments) -> Value:
-    """``keras.utils.image_dataset_from_directory(..., batch_size=32)``."""
-    given = arguments.get(None, "batch_size")
-    if isinstance(given, Const) and given.value is None:
-        return Dataset(arity=2)
-    size, is_assumed = size_of(given) if given is not None else (32, False)
-    subset = arguments.get(None, "subset")
-    role = None
-    if isinstance(subset, Const):
-        role = {"training": "training", "validation": "evaluation"}.get(str(subset.value))
-    return Dataset(None, Batching(size, is_assumed, arguments.site, False, None, None, False, role), arity=2, role=role)
-
-
-DATASETS = {
-    "mnist": (60_000, 10_000, (28, 28)),
-    "fashion_mnist": (60_000, 10_000, (28, 28)),
-    "cifar10": (50_000, 10_000, (32, 32, 3)),
-    "cifar100": (50_000, 10_000, (32, 32, 3)),
-    "imdb": (25_000, 25_000, ()),
-    "reuters": (8_982, 2_246, ()),
-    "boston_housing": (404, 102, (13,)),
-}
-"""The samples in ``keras.datasets`` as their documentation gives them (training, test, shape of one)."""
-
-
-def load_data(name: str) -> Value:
-    """``keras.datasets.NAME.load_data()``."""
-    training, test, shape = DATASETS[name]
-
-    def part(length: int, role: str) -> Value:
-        batching = Batching(role=role)
-        return Tuple((Tensor(shape=(length, *shape), batching=batching), Tensor(shape=(length,), batching=batching)))
-
-    return Tuple((part(training, "training"), part(test, "evaluation")))

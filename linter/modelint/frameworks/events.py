@@ -19,7 +19,7 @@ from modelint.program.interpreter import Interpreter
 from modelint.program.values import Function, Value, new_identity
 
 if TYPE_CHECKING:
-    from modelint.frameworks.datasets import Batching
+    from modelint.frameworks.batching import Batching
     from modelint.frameworks.graph import GraphNode
     from modelint.frameworks.layers import LayerObject
     from modelint.frameworks.tapes import Tape

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 import libcst
 
 from modelint.facts import Declared, Passing
-from modelint.frameworks import datasets, given, guards
+from modelint.frameworks import dataset_sources, datasets, given, guards
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.applications import contents
 from modelint.frameworks.declared_names import declared_handlers
@@ -214,7 +214,7 @@ def _merge(kind: str) -> Handler:
 
 
 def _load_data(name: str) -> Handler:
-    return lambda interpreter, arguments: datasets.load_data(name)
+    return lambda interpreter, arguments: dataset_sources.load_data(name)
 
 
 def _clone(interpreter: Interpreter, arguments: Arguments) -> Value:
@@ -307,13 +307,13 @@ _HANDLERS: dict[str, Handler] = {
     "tensorflow.distribute.experimental.TPUStrategy": _strategy(1, None),
     "tensorflow.distribute.OneDeviceStrategy": _strategy(1, 1),
     "tensorflow.distribute.get_strategy": _strategy(1, 1),
-    "tensorflow.data.Dataset.from_tensor_slices": datasets.from_tensors,
+    "tensorflow.data.Dataset.from_tensor_slices": dataset_sources.from_tensors,
     "tensorflow.data.Dataset.from_tensors": lambda i, a: datasets.Dataset(),
-    "tensorflow.data.Dataset.range": datasets.counted,
-    "tensorflow.data.Dataset.zip": datasets.zipped,
+    "tensorflow.data.Dataset.range": dataset_sources.counted,
+    "tensorflow.data.Dataset.zip": dataset_sources.zipped,
     "keras.preprocessing.image.ImageDataGenerator": lambda i, a: datasets.Dataset(),
     **{
-        f"keras.utils.{name}": datasets.from_directory
+        f"keras.utils.{name}": dataset_sources.from_directory
         for name in (
             "image_dataset_from_directory",
             "text_dataset_from_directory",
@@ -321,7 +321,7 @@ _HANDLERS: dict[str, Handler] = {
             "timeseries_dataset_from_array",
         )
     },
-    **{f"keras.datasets.{name}.load_data": _load_data(name) for name in datasets.DATASETS},
+    **{f"keras.datasets.{name}.load_data": _load_data(name) for name in dataset_sources.DATASETS},
     **{name: _seed(name) for name in SEEDING},
 }
 
@@ -356,19 +356,8 @@ def _named(dotted: str) -> Value:
     ):
         return Named(name, lambda i, a: datasets.Dataset())
     if name == "tensorflow_datasets.load":
-        return Named(name, _load_split)
+        return Named(name, dataset_sources.load_split)
     return External(name)
-
-
-def _load_split(interpreter: Interpreter, arguments: Arguments) -> Value:
-    """``tfds.load(name, split=...)``."""
-    size = arguments.get(None, "batch_size")
-    number, is_assumed = datasets.size_of(size)
-    batching = datasets.Batching(number, is_assumed, arguments.site) if number is not None else None
-    split = arguments.get(None, "split")
-    items = split.iterate(interpreter) if split is not None else None
-    one = datasets.Dataset(batching=batching)
-    return interpreter.new_list(tuple(one for _ in items)) if items else join_all([one])
 
 
 class Frameworks:

@@ -26,7 +26,7 @@ from modelint.program.values import (
 )
 
 if TYPE_CHECKING:
-    from modelint.frameworks.datasets import Batching
+    from modelint.frameworks.batching import Batching
     from modelint.frameworks.events import CallEvent, GradientEvent, ReductionEvent
 
 SHAPE_METHODS = frozenset(("shape", "get_shape", "ndim", "dtype", "size", "rank"))

@@ -23,8 +23,8 @@ from modelint.facts import (
     StaticBatch,
     TrainingRun,
 )
+from modelint.frameworks.batching import Batching, size_of
 from modelint.frameworks.call_facts import CallFacts
-from modelint.frameworks.datasets import Batching, size_of
 from modelint.frameworks.events import (
     CallEvent,
     EvaluateEvent,
