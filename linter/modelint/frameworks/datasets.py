@@ -69,8 +69,9 @@ class Dataset(Value):
 
     def element(self, interpreter: Interpreter) -> Value:
         batching = self.batching or (Batching(role=self.role) if self.role else None)
-        tensor = Tensor(batching=batching)
-        return tensor if self.arity is None else Tuple((tensor,) * self.arity)
+        if self.arity is None:
+            return Tensor(batching=batching, structured=True)
+        return Tuple((Tensor(batching=batching),) * self.arity)
 
 
 class BatchCount(Range):

@@ -27,7 +27,8 @@ from modelint.frameworks.models import (
 )
 from modelint.frameworks.names import canonical, layer_kind
 from modelint.frameworks.nests import gathered, map_structure
-from modelint.frameworks.operations import array_shape, compare, note_mixing, operate
+from modelint.frameworks.operations import compare, note_mixing, operate
+from modelint.frameworks.shapes import array_shape, broadcast
 from modelint.frameworks.structure import base_name
 from modelint.frameworks.tapes import Optimizer, Strategy, Tape, graph_gradients, note_scope
 from modelint.frameworks.tensors import Tensor, merged, tensors_in, use
@@ -107,6 +108,10 @@ SEEDING = frozenset(
 FORWARD_METHODS = frozenset(
     ("call", "build", "compute_output_shape", "compute_mask", "get_config", "from_config", "__init__")
 )
+
+
+COMPARING = frozenset(("Equal", "NotEqual", "LessThan", "LessThanEqual", "GreaterThan", "GreaterThanEqual"))
+"""Operators that give a mask: what it selects is not as long as it is."""
 
 
 class Named(External):
@@ -262,7 +267,9 @@ class RandomGenerator(Object):
 
     def _draw(self, interpreter: Interpreter, name: str, arguments: Arguments) -> Value:
         tensors = list(tensors_in(arguments.all(), interpreter))
-        return merged(tensors) or Tensor(shape=array_shape(interpreter, name, arguments), literal=True)
+        return merged(tensors) or Tensor(
+            shape=array_shape(interpreter, f"numpy.random.{name}", arguments), literal=True
+        )
 
 
 _HANDLERS: dict[str, Handler] = {
@@ -446,7 +453,7 @@ class Frameworks:
         return merged(
             tensors,
             batch_first=any(t.batch_first for t in tensors),
-            shape=tensors[0].shape,
+            shape=None if operator in COMPARING else broadcast([t.shape for t in tensors]),
             row_mean=averages and (len(tensors) == 1 or sums),
             integer=all(t.integer for t in tensors),
             accumulated=accumulates or (sums and any(t.accumulated for t in tensors)),

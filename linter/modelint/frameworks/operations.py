@@ -12,11 +12,12 @@ from modelint.frameworks.graph import ForwardContext, Part, forward_pass
 from modelint.frameworks.guards import has_opaque_guard, is_named_mode, reached
 from modelint.frameworks.keras_modes import ALWAYS
 from modelint.frameworks.layers import setting
+from modelint.frameworks.shapes import array_shape, broadcast, literal_shape
 from modelint.frameworks.structure import Operation
 from modelint.frameworks.tensors import Tensor, merged, tensors_in, use
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
-from modelint.program.values import Const, Tuple, Unknown, Value
+from modelint.program.values import Tuple, Value
 
 ARRAY_PACKAGES = (
     "tensorflow.",
@@ -191,6 +192,9 @@ CREATORS = frozenset(
     )
 )
 
+OF_LITERALS = frozenset(("array", "asarray", "constant", "convert_to_tensor"))
+"""Operations that make an array of a list."""
+
 RANDOM_PREFIXES = (
     "tensorflow.image.random_",
     "tensorflow.random.",
@@ -265,9 +269,9 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
     if last in REDUCTIONS and tensors:
         return _reduce(interpreter, name, last, arguments, tensors)
     if last in CREATORS and not tensors:
-        return Tensor(shape=array_shape(interpreter, last, arguments), literal=True)
+        return Tensor(shape=array_shape(interpreter, name, arguments), literal=True)
     if not tensors:
-        return None
+        return _written_array(interpreter, arguments) if last in OF_LITERALS else None
     if last == "reshape":
         _note_reshape(interpreter, arguments, tensors[0])
     if last == "stop_gradient":
@@ -276,10 +280,17 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         return replace(tensors[0], calls=frozenset())
     if last in ELEMENTWISE:
         note_mixing(interpreter, tensors, always=last == "batch_normalization")
-        shape = tensors[0].shape if len(tensors) == 1 else None
+        selects = last == "where" and len(arguments.positional) < 3  # the numbers of what is true
+        shape = None if selects else broadcast([t.shape for t in tensors])
         first = any(t.batch_first for t in tensors)
         return merged(tensors, batch_first=first, shape=shape, batching=tensors[0].batching)
     return merged(tensors, integer=last in ("argmax", "argmin"))
+
+
+def _written_array(interpreter: Interpreter, arguments: Arguments) -> Tensor | None:
+    """An array of numbers or strings that the program writes down; its shape is all that matters of it."""
+    shape = literal_shape(arguments.at(0), interpreter)
+    return Tensor(shape=shape) if shape else None
 
 
 def _note_reshape(interpreter: Interpreter, arguments: Arguments, tensor: Tensor) -> None:
@@ -313,31 +324,6 @@ def _note_uses(interpreter: Interpreter, name: str, last: str, tensors: list[Ten
         return
     for tensor in tensors:
         use(interpreter, tensor, how)
-
-
-def array_shape(interpreter: Interpreter, last: str, arguments: Arguments) -> tuple[int | None, ...] | None:
-    """The shape of an array that a function creates, as far as it is known."""
-    first = arguments.get(0, "shape") or arguments.get(None, "size")
-    if last in ("rand", "randn"):
-        sizes = [v.value if isinstance(v, Const) and type(v.value) is int else None for v in arguments.positional]
-        return tuple(sizes) or None
-    if last in ("random", "uniform", "normal", "randint", "integers", "choice", "beta", "gamma", "poisson", "binomial"):
-        first = arguments.get(None, "size") or arguments.get(None, "shape") or _first_shape(arguments)
-    if first is None:
-        return None
-    given = setting(first, interpreter)
-    if isinstance(given, bool):
-        return None
-    if isinstance(given, int):
-        return (given,)
-    if isinstance(given, tuple):
-        return tuple(size if type(size) is int else None for size in given)
-    return None
-
-
-def _first_shape(arguments: Arguments) -> Value | None:
-    """The size among positional arguments: the first that is a sequence."""
-    return next((v for v in arguments.positional if not isinstance(v, (Const, Unknown))), None)
 
 
 def _axis(interpreter: Interpreter, last: str, arguments: Arguments) -> tuple[int, ...] | str | None:
@@ -436,7 +422,7 @@ def _draw(interpreter: Interpreter, name: str, last: str, arguments: Arguments) 
     tensors = list(tensors_in(arguments.all(), interpreter))
     if context is not None:
         return tensors[0] if name.startswith("tensorflow.image.") and tensors else Tensor()
-    return Tensor(shape=array_shape(interpreter, last, arguments), literal=not tensors)
+    return Tensor(shape=array_shape(interpreter, name, arguments), literal=not tensors)
 
 
 def note_comparison(interpreter: Interpreter, how: str, arguments: Arguments) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from modelint.frameworks.batching import Batching
 from modelint.frameworks.events import WriteEvent, record
 from modelint.frameworks.graph import GraphNode, forward_pass
 from modelint.frameworks.guards import has_opaque_guard, reached
+from modelint.frameworks.indices import How, Index, index_of, indexed_shape, selects_part
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import (
@@ -18,15 +20,12 @@ from modelint.program.values import (
     DictObject,
     External,
     ListObject,
-    Slice,
     Tuple,
     Union,
     Value,
-    Window,
 )
 
 if TYPE_CHECKING:
-    from modelint.frameworks.batching import Batching
     from modelint.frameworks.events import CallEvent, GradientEvent, ReductionEvent
 
 SHAPE_METHODS = frozenset(("shape", "get_shape", "ndim", "dtype", "size", "rank"))
@@ -57,7 +56,7 @@ class Tensor(Value):
 
     ``symbolic``: the node of a functional model that produces it. ``batch_first``: its first axis is known to be the
     samples of a batch in a forward pass. ``batching``: the pipeline it was drawn from. ``shape``: as far as known,
-    None for an unknown axis.
+    None for an unknown axis. ``structured``: perhaps it is no array but a tuple or dictionary of arrays.
     """
 
     calls: frozenset[CallEvent] = frozenset()
@@ -73,6 +72,7 @@ class Tensor(Value):
     literal: bool = False  # made of constants or random numbers by the program itself
     parameter: bool = False  # a trainable variable
     statistics: frozenset[ReductionEvent] = frozenset()  # statistics of the batch that it holds
+    structured: bool = False
 
     def outlives(self, mark: int) -> bool:
         node = self.symbolic
@@ -124,18 +124,30 @@ class Tensor(Value):
         )
 
     def item(self, interpreter: Interpreter, index: Value) -> Value:
-        first = index.items[0] if isinstance(index, Tuple) and index.items else index
-        if isinstance(first, Window):
-            return replace(self, shape=(first.length, *(self.shape or ())[1:]))
-        if isinstance(first, Slice):
-            length = None
-            if self.shape and self.shape[0] is not None:
-                length = len(range(self.shape[0])[first.slice])
-            return replace(self, shape=(length, *self.shape[1:]) if self.shape else None)
-        return replace(self, shape=self.shape[1:] if self.shape else None, batch_first=False)
+        if selects_part(index, of_array=not self.structured):
+            return replace(self, shape=None, structured=False)
+        indices = index.items if isinstance(index, Tuple) and index.items else (index,)
+        return self._indexed([_index_of(one, interpreter) for one in indices])
 
     def element(self, interpreter: Interpreter) -> Value:
-        return replace(self, shape=self.shape[1:] if self.shape else None, batch_first=False)
+        return self._indexed([Index(How.ONE)])
+
+    def _indexed(self, indices: list[Index]) -> Tensor:
+        first = indices[0]
+        role = self.batching.role if self.batching is not None else None
+        return replace(
+            self,
+            shape=indexed_shape(self.shape, indices),
+            batch_first=self.batch_first and first.how in (How.PART, How.REST),
+            batching=self.batching if first.keeps_all else Batching(role=role) if role else None,
+            structured=False,
+        )
+
+
+def _index_of(value: Value, interpreter: Interpreter) -> Index:
+    if isinstance(value, Tensor):  # the numbers of some, or a mask: then it has no length of its own
+        return Index(How.CHOICE, None, value.shape[0] if value.shape and len(value.shape) == 1 else None)
+    return index_of(value, interpreter)
 
 
 def use(interpreter: Interpreter, tensor: Tensor, how: str) -> None:

@@ -13,6 +13,7 @@ import libcst
 from modelint.documents.trees import named_parameters
 from modelint.program.frames import Arguments, Frame, Guard
 from modelint.program.values import (
+    ELLIPSIS,
     NONE,
     UNKNOWN,
     Const,
@@ -76,6 +77,7 @@ class Expressions:
             libcst.Call: self._call,
             libcst.Integer: self._integer,
             libcst.Float: self._float,
+            libcst.Ellipsis: lambda node, frame: ELLIPSIS,
             libcst.SimpleString: self._string,
             libcst.ConcatenatedString: self._parts,
             libcst.FormattedString: self._formatted,

@@ -157,6 +157,7 @@ class Const(Value):
 NONE: Final = Const(None)
 TRUE: Final = Const(True)
 FALSE: Final = Const(False)
+ELLIPSIS: Final = Const(...)
 
 
 class Range(Value):
