@@ -145,6 +145,7 @@ class Statements(Expressions):
         items = operand.iterate(self.own)
         if name == "Add" and isinstance(before, ListObject):
             rest = operand.element(self.own) if items is None else None
+            before.changes(self.own)
             before.set(self.own, (*before.items(self.own), *(items or ())), rest)
         else:
             self.assign(node.target, self.operate(name, before, operand, node, frame), frame)
