@@ -56,6 +56,7 @@ class TrainingRun:
     threshold: int = 8  # batch sizes below it are tiny; from the configuration
     spatial: int | None = None  # positions per sample over which the smallest BatchNorm averages, where known
     certain: bool = True
+    among: Interval | None = None  # the batch sizes of all pipelines between which the program chooses this one
     deliberate: str | None = None
     evaluated: bool = False  # the same batches are also evaluated on
     because: Because = ()
@@ -99,14 +100,17 @@ class DroppedSamples:
     """Evaluation or prediction that leaves the last partial batch out.
 
     ``place`` is the pipeline step or the step count that drops; ``used_at`` the evaluation. ``how`` is
-    e.g. ``"drop_remainder=True"`` or ``"n // batch_size"``. ``dropped`` is the number of samples, where known.
+    e.g. ``"drop_remainder=True"`` or ``"steps is rounded down"``. ``dropped`` is the number of samples, where known,
+    ``what`` says it in words where it is not. ``trained``: what makes the batches makes those of a training too.
     """
 
     place: Located
     used_at: Located
     how: str
     dropped: int | None = None
-    trained: bool = False  # the same batches are also trained on
+    what: str = "the last partial batch"
+    trained: bool = False
+    certain: bool = True
     because: Because = ()
 
 

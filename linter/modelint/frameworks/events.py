@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from modelint.frameworks.batching import Batching
     from modelint.frameworks.graph import GraphNode
     from modelint.frameworks.layers import LayerObject
+    from modelint.frameworks.rounding import Rounding
     from modelint.frameworks.tapes import Tape
 
 
@@ -115,8 +116,9 @@ class EvaluateEvent(Event):
     through: str = field(kw_only=True)
     batching: Batching | None = None
     steps: Value | None = None
-    steps_place: Site | None = None  # where the number of steps is written as a floor division
-    steps_dropped: int | None = None  # what that division leaves out, where known
+    rounding: Rounding | None = None  # of the number of steps
+    one_batch: bool = False  # what it runs over is one batch of a pipeline
+    fixed_shapes: bool = False  # it runs on a device that takes batches of one size only
 
 
 @dataclass(slots=True, eq=False)

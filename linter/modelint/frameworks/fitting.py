@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypedDict
+from functools import partial
 
 import libcst
 
-from modelint.documents import Script, Site
-from modelint.documents.trees import children_of
 from modelint.facts import Passing
 from modelint.frameworks.batching import Batching
-from modelint.frameworks.datasets import batching_of
 from modelint.frameworks.events import CallEvent, EvaluateEvent, FitEvent, record
-from modelint.frameworks.tapes import strategy_scopes
+from modelint.frameworks.feeding import batching_of, counts_batches, is_one_batch, is_pipeline
+from modelint.frameworks.rounding import Rounding, rounding_of
+from modelint.frameworks.tapes import Strategy, strategy_scopes
 from modelint.frameworks.tensors import Tensor
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
-from modelint.program.values import UNKNOWN, Const, Value
+from modelint.program.values import UNKNOWN, Builtin, Const, Value
 
 FITTING = frozenset(("fit", "fit_generator", "train_on_batch"))
 EVALUATING = frozenset(
@@ -54,79 +53,71 @@ def _fit(through: str) -> Method:
                 keywords={**named, "x": data},
             ),
         )
-        validation = named.get("validation_data")
-        if validation is not None or "validation_steps" in named:
-            record(
-                interpreter,
-                EvaluateEvent(
-                    arguments.site,
-                    arguments.frame,
-                    model=model,
-                    through="validation",
-                    batching=batching_of(interpreter, validation) if validation is not None else None,
-                    steps=named.get("validation_steps"),
-                    **_floor_division(interpreter, arguments, "validation_steps"),
-                ),
-            )
+        _note_validation(interpreter, model, arguments)
         return UNKNOWN
 
     return fit
 
 
-class _Division(TypedDict, total=False):
-    steps_place: Site
-    steps_dropped: int | None
+def _note_validation(interpreter: Interpreter, model: Value, arguments: Arguments) -> None:
+    """Record the evaluation that a fit does after every epoch."""
+    data, steps = arguments.keywords.get("validation_data"), arguments.keywords.get("validation_steps")
+    if data is not None or steps is not None:
+        written = _written(arguments, "validation_steps")
+        _note_evaluation(interpreter, model, arguments, "validation", data or UNKNOWN, steps, written)
 
 
-def _floor_division(interpreter: Interpreter, arguments: Arguments, keyword: str) -> _Division:
-    """Where a number of steps is written as a floor division, and what the division leaves out."""
+def _note_evaluation(
+    interpreter: Interpreter,
+    model: Value,
+    arguments: Arguments,
+    through: str,
+    data: Value,
+    steps: Value | None,
+    written: libcst.BaseExpression | None,
+) -> EvaluateEvent:
+    """Record an evaluation of data, in a number of steps as it is written."""
+    scopes = strategy_scopes(interpreter, model)
+    batching = batching_of(interpreter, data)
+    event = EvaluateEvent(
+        arguments.site,
+        arguments.frame,
+        model=model,
+        through=through,
+        batching=batching,
+        steps=steps,
+        rounding=_rounding(interpreter, arguments, batching, written) if written is not None else None,
+        one_batch=is_one_batch(data, batching),
+        fixed_shapes=any(isinstance(scope, Strategy) and scope.fixed_shapes for scope in scopes),
+    )
+    record(interpreter, event)
+    return event
+
+
+def _written(arguments: Arguments, keyword: str, position: int | None = None) -> libcst.BaseExpression | None:
+    """How an argument is written."""
     node = arguments.node
-    for argument in node.args if isinstance(node, libcst.Call) else ():
-        if argument.keyword is None or argument.keyword.value != keyword:
-            continue
-        value: libcst.BaseExpression | None = argument.value
-        if isinstance(value, libcst.Name):
-            value = assigned_once(arguments.site.script, value.value)
-        if isinstance(value, libcst.BinaryOperation) and isinstance(value.operator, libcst.FloorDivide):
-            left = interpreter.evaluate(value.left, arguments.frame)
-            right = interpreter.evaluate(value.right, arguments.frame)
-            dropped: int | None = None
-            if isinstance(left, Const) and isinstance(right, Const) and type(left.value) is type(right.value) is int:
-                dropped = left.value % right.value if right.value else None
-            return {"steps_place": arguments.site.script.site(value), "steps_dropped": dropped}
-    return {}
+    for index, argument in enumerate(node.args if isinstance(node, libcst.Call) else ()):
+        if argument.star:
+            return None
+        if argument.keyword is None and index == position:
+            return argument.value
+        if argument.keyword is not None and argument.keyword.value == keyword:
+            return argument.value
+    return None
 
 
-def assigned_once(script: Script, name: str) -> libcst.BaseExpression | None:
-    """The only value that a module assigns to a name."""
-    found: list[libcst.BaseExpression] = []
-    stack: list[libcst.CSTNode] = [script.module]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, libcst.Assign):
-            if any(isinstance(t.target, libcst.Name) and t.target.value == name for t in node.targets):
-                found.append(node.value)
-        elif not isinstance(node, libcst.BaseExpression):
-            stack.extend(children_of(node))
-    return found[0] if len(found) == 1 else None
+def _rounding(
+    interpreter: Interpreter, arguments: Arguments, batching: Batching | None, written: libcst.BaseExpression
+) -> Rounding | None:
+    """What a number of steps leaves out."""
+    size = batching.size if batching is not None and isinstance(batching.size, int) else None
+    return rounding_of(written, interpreter, arguments.frame, partial(counts_batches, interpreter), size)
 
 
 def _evaluate(through: str) -> Method:
     def evaluate(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
-        data = arguments.get(0, "x") or arguments.get(0, "generator") or UNKNOWN
-        batching = batching_of(interpreter, data)
-        record(
-            interpreter,
-            EvaluateEvent(
-                arguments.site,
-                arguments.frame,
-                model=model,
-                through=through,
-                batching=batching,
-                steps=arguments.get(None, "steps"),
-                **_floor_division(interpreter, arguments, "steps"),
-            ),
-        )
+        batching = _note_evaluating(interpreter, model, arguments, through)
         if not through.startswith("predict"):
             return UNKNOWN
         event = CallEvent(
@@ -144,11 +135,40 @@ def _evaluate(through: str) -> Method:
     return evaluate
 
 
+def _note_evaluating(interpreter: Interpreter, model: Value, arguments: Arguments, through: str) -> Batching | None:
+    """Record an evaluation or prediction; the batches that it runs over are given."""
+    position = 1 if through.endswith("_generator") else None
+    steps, written = arguments.get(position, "steps"), _written(arguments, "steps", position)
+    return _note_evaluation(interpreter, model, arguments, through, _data(arguments), steps, written).batching
+
+
+def _data(arguments: Arguments) -> Value:
+    return arguments.get(0, "x") or arguments.get(0, "generator") or UNKNOWN
+
+
 def _prediction_batch(arguments: Arguments, batching: Batching | None) -> Batching | None:
     size = arguments.get(1, "batch_size")
     if isinstance(size, Const) and type(size.value) is int:
         return replace(batching or Batching(), size=size.value)
     return batching
+
+
+def run_of_unknown(name: str) -> Value | None:
+    """An attribute of a value of which nothing is known, if it may be a method by which Keras runs a model.
+
+    The model is not known, but that it is one: no other library takes these arguments, or data like this.
+    """
+    if name not in ("fit", "fit_generator", "evaluate", "evaluate_generator", "predict", "predict_generator"):
+        return None
+
+    def run(interpreter: Interpreter, arguments: Arguments) -> Value:
+        if name.startswith("fit"):
+            _note_validation(interpreter, UNKNOWN, arguments)
+        elif name.endswith("_generator") or "steps" in arguments.keywords or is_pipeline(interpreter, _data(arguments)):
+            _note_evaluating(interpreter, UNKNOWN, arguments, name)
+        return interpreter.library.unknown_call(interpreter, UNKNOWN, arguments)
+
+    return Builtin(f"model.{name}", run)
 
 
 RUNNING: dict[str, Method] = {

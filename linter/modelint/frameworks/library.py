@@ -13,6 +13,7 @@ from modelint.frameworks import keras_layers as table
 from modelint.frameworks.applications import contents
 from modelint.frameworks.declared_names import declared_handlers
 from modelint.frameworks.events import MeanEvent, ModeEvent, SeedEvent, record
+from modelint.frameworks.fitting import run_of_unknown
 from modelint.frameworks.graph import GraphNode, Part, forward_pass
 from modelint.frameworks.layers import LayerObject, Variables, call_layer, input_tensor, make_layer, note_trainable
 from modelint.frameworks.models import (
@@ -190,8 +191,8 @@ def _mirrored(interpreter: Interpreter, arguments: Arguments) -> Value:
     return Strategy(replicas)
 
 
-def _strategy(low: int, high: int | None) -> Handler:
-    return lambda interpreter, arguments: Strategy(Range(low, high))
+def _strategy(low: int, high: int | None, *, fixed_shapes: bool = False) -> Handler:
+    return lambda interpreter, arguments: Strategy(Range(low, high), fixed_shapes)
 
 
 def _map_function(interpreter: Interpreter, arguments: Arguments) -> Value:
@@ -272,7 +273,26 @@ class RandomGenerator(Object):
         )
 
 
+SHOWING_PROGRESS = (
+    "alive_progress.alive_it",
+    "fastprogress.fastprogress.progress_bar",
+    "fastprogress.progress_bar",
+    "progressbar.progressbar",
+    "rich.progress.track",
+    "tqdm.auto.tqdm",
+    "tqdm.autonotebook.tqdm",
+    "tqdm.gui.tqdm",
+    "tqdm.notebook.tqdm",
+    "tqdm.rich.tqdm",
+    "tqdm.std.tqdm",
+    "tqdm.tqdm",
+    "tqdm.tqdm_gui",
+    "tqdm.tqdm_notebook",
+)
+"""What gives the elements of its first argument, and shows how many have been taken."""
+
 _HANDLERS: dict[str, Handler] = {
+    **dict.fromkeys((*SHOWING_PROGRESS, "tensorflow_datasets.as_numpy"), _identity),
     "numpy.random.default_rng": lambda i, a: RandomGenerator(),
     "numpy.random.RandomState": lambda i, a: RandomGenerator(),
     "keras.Sequential": make_sequential,
@@ -310,14 +330,16 @@ _HANDLERS: dict[str, Handler] = {
     "tensorflow.distribute.MirroredStrategy": _mirrored,
     "tensorflow.distribute.experimental.MultiWorkerMirroredStrategy": _strategy(1, None),
     "tensorflow.distribute.MultiWorkerMirroredStrategy": _strategy(1, None),
-    "tensorflow.distribute.TPUStrategy": _strategy(1, None),
-    "tensorflow.distribute.experimental.TPUStrategy": _strategy(1, None),
+    "tensorflow.distribute.TPUStrategy": _strategy(1, None, fixed_shapes=True),
+    "tensorflow.distribute.experimental.TPUStrategy": _strategy(1, None, fixed_shapes=True),
     "tensorflow.distribute.OneDeviceStrategy": _strategy(1, 1),
     "tensorflow.distribute.get_strategy": _strategy(1, 1),
     "tensorflow.data.Dataset.from_tensor_slices": dataset_sources.from_tensors,
     "tensorflow.data.Dataset.from_tensors": lambda i, a: datasets.Dataset(),
     "tensorflow.data.Dataset.range": dataset_sources.counted,
     "tensorflow.data.Dataset.zip": dataset_sources.zipped,
+    "tensorflow_datasets.builder": dataset_sources.builder,
+    "tensorflow_datasets.load": dataset_sources.load_split,
     "keras.preprocessing.image.ImageDataGenerator": lambda i, a: datasets.Dataset(),
     **{
         f"keras.utils.{name}": dataset_sources.from_directory
@@ -362,8 +384,6 @@ def _named(dotted: str) -> Value:
         ("Dataset", "from_generator", "list_files", "Dataset.random")
     ):
         return Named(name, lambda i, a: datasets.Dataset())
-    if name == "tensorflow_datasets.load":
-        return Named(name, dataset_sources.load_split)
     return External(name)
 
 
@@ -411,13 +431,16 @@ class Frameworks:
         tensors = list(tensors_in(arguments.all(), interpreter))
         if isinstance(callee, Tensor):
             tensors.append(callee)
-        return merged(tensors) or UNKNOWN
+        return merged(tensors) or datasets.passed_on(interpreter, arguments) or UNKNOWN
 
     def unknown_attribute(self, interpreter: Interpreter, value: Value, name: str) -> Value:
         if not isinstance(value, Unknown):
             return UNKNOWN
         if name in ("apply_gradients", "minimize", "compute_gradients"):
             return Optimizer().attribute(interpreter, name)
+        shown = datasets.step_of_unknown(name) or run_of_unknown(name)
+        if shown is not None:
+            return shown
         return given.attribute_value(interpreter, value, name)
 
     def parameter(self, interpreter: Interpreter, function: Function, instance: Instance | None, name: str) -> Value:

@@ -17,7 +17,7 @@ from modelint.frameworks.structure import Operation
 from modelint.frameworks.tensors import Tensor, merged, tensors_in, use
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
-from modelint.program.values import Tuple, Value
+from modelint.program.values import ListObject, Tuple, Value
 
 ARRAY_PACKAGES = (
     "tensorflow.",
@@ -192,7 +192,7 @@ CREATORS = frozenset(
     )
 )
 
-OF_LITERALS = frozenset(("array", "asarray", "constant", "convert_to_tensor"))
+OF_LISTS = frozenset(("array", "asarray", "constant", "convert_to_tensor"))
 """Operations that make an array of a list."""
 
 RANDOM_PREFIXES = (
@@ -270,8 +270,11 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         return _reduce(interpreter, name, last, arguments, tensors)
     if last in CREATORS and not tensors:
         return Tensor(shape=array_shape(interpreter, name, arguments), literal=True)
+    if last in OF_LISTS and isinstance(arguments.get(0), (ListObject, Tuple)):
+        shape = literal_shape(arguments.at(0), interpreter)
+        return merged(tensors, shape=shape, batching=None) or Tensor(shape=shape)
     if not tensors:
-        return _written_array(interpreter, arguments) if last in OF_LITERALS else None
+        return None
     if last == "reshape":
         _note_reshape(interpreter, arguments, tensors[0])
     if last == "stop_gradient":
@@ -285,12 +288,6 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         first = any(t.batch_first for t in tensors)
         return merged(tensors, batch_first=first, shape=shape, batching=tensors[0].batching)
     return merged(tensors, integer=last in ("argmax", "argmin"))
-
-
-def _written_array(interpreter: Interpreter, arguments: Arguments) -> Tensor | None:
-    """An array of numbers or strings that the program writes down; its shape is all that matters of it."""
-    shape = literal_shape(arguments.at(0), interpreter)
-    return Tensor(shape=shape) if shape else None
 
 
 def _note_reshape(interpreter: Interpreter, arguments: Arguments, tensor: Tensor) -> None:

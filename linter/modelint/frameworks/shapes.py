@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from modelint.frameworks.indices import Shape
 from modelint.frameworks.layers import setting
+from modelint.frameworks.tensors import Tensor
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import Const, ListObject, Tuple, Unknown, Value
@@ -60,15 +61,16 @@ def _first_sequence(arguments: Arguments) -> Value | None:
 
 
 def literal_shape(value: Value, interpreter: Interpreter, depth: int = DEEPEST_LITERAL) -> Shape | None:
-    """The shape of an array made of a list: of lists of one length each, down to what is no list."""
+    """The shape of an array made of a list: of lists of one length each, down to numbers or arrays."""
+    if isinstance(value, Tensor):
+        return value.shape
     if not isinstance(value, (ListObject, Tuple)) or not depth:
         return ()
     items = value.iterate(interpreter)
-    if items is None:
-        return None
-    within = {literal_shape(item, interpreter, depth - 1) for item in items[:16]}
+    counted = value.count(interpreter) if isinstance(value, ListObject) else len(value.items)
+    within = {literal_shape(item, interpreter, depth - 1) for item in items[:16]} if items is not None else set()
     inner = within.pop() if len(within) == 1 else None
-    return (len(items), *(inner or ()))
+    return (counted, *(inner or ()))
 
 
 def broadcast(shapes: Sequence[Shape | None]) -> Shape | None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-
-import libcst
+from collections.abc import Iterator
 
 from modelint.documents import Site
 from modelint.facts import (
     BatchReduction,
-    DroppedSamples,
     FrozenDrift,
     Interval,
     KerasVersion,
@@ -25,9 +22,9 @@ from modelint.facts import (
 )
 from modelint.frameworks.batching import Batching, size_of
 from modelint.frameworks.call_facts import CallFacts
+from modelint.frameworks.data_facts import DataUse
 from modelint.frameworks.events import (
     CallEvent,
-    EvaluateEvent,
     Event,
     FitEvent,
     MeanEvent,
@@ -37,6 +34,7 @@ from modelint.frameworks.events import (
     StaticBatchEvent,
     WriteEvent,
 )
+from modelint.frameworks.feeding import is_one_batch
 from modelint.frameworks.graph import GraphNode
 from modelint.frameworks.intent import is_test, says_so
 from modelint.frameworks.keras_modes import Entry
@@ -74,31 +72,37 @@ class TrainingFacts:
         self.trees = trees
         self.events = events
         self.calls = calls
-        runs = [event for event in events if isinstance(event, FitEvent)]
-        evaluations = [event for event in events if isinstance(event, EvaluateEvent)]
-        by_hand = {purpose: [c for c in calls.calls if calls.purpose(c)[0] is purpose] for purpose in Purpose}
-        self._trained = _batched(runs) | _batched(by_hand[Purpose.TRAINING])
-        self._evaluated = _batched(evaluations) | _batched(by_hand[Purpose.INFERENCE])
+        self.data = DataUse(events, calls)
 
     def runs(self) -> Iterator[TrainingRun]:
         """Fits and hand-written loops."""
         loops: set[object] = set()
         for event in self.events:
             if isinstance(event, FitEvent):
-                for model in alternatives(event.model):
-                    yield self._fit(event, model)
-            elif isinstance(event, CallEvent) and event.batching is not None and event.batching.size is not None:
-                purpose, _, certain = self.calls.purpose(event)
-                key = event.batching.site.node if event.batching.site is not None else None
-                if purpose is Purpose.TRAINING and key not in loops:
-                    for model in alternatives(event.model):
-                        run = self._loop(event, model, certain)
-                        if run.model.batchnorms:
-                            loops.add(key)  # one batch size is one cause
-                        yield run
+                yield from self._fits(event)
+            elif isinstance(event, CallEvent) and event.batching is not None:
+                yield from self._loops(event, event.batching, loops)
 
-    def _fit(self, event: FitEvent, model: Value) -> TrainingRun:
+    def _loops(self, event: CallEvent, batching: Batching, seen: set[object]) -> Iterator[TrainingRun]:
+        """The runs of a hand-written loop: of what all pipelines have in common that it may run over, and of each."""
+        purpose, _, certain = self.calls.purpose(event)
+        key = batching.site.node if batching.site is not None else None
+        if purpose is not Purpose.TRAINING or key in seen:
+            return
+        for way in _ways(batching):
+            for model in alternatives(event.model):
+                run = self._loop(event, way, model, certain)
+                if run.model.batchnorms:
+                    seen.add(key)  # one batch size is one cause
+                yield run
+
+    def _fits(self, event: FitEvent) -> Iterator[TrainingRun]:
         batching = event.batching or Batching()
+        for way in _ways(batching):
+            for model in alternatives(event.model):
+                yield self._fit(event, way, model)
+
+    def _fit(self, event: FitEvent, batching: Batching, model: Value) -> TrainingRun:
         size, is_assumed = size_of(event.batch_size)
         place: Site | None = event.site if size is not None else batching.site
         if size is None and batching.size is not None:
@@ -108,27 +112,25 @@ class TrainingFacts:
         elif size is None and event.batch_size is None and batching.samples is not None and batching.site is None:
             size, place = DEFAULT_BATCH, None
         samples = _training_samples(event, batching)
-        if event.through == "train_on_batch":
-            remainder = None
-        else:
-            remainder = _remainder(size, samples, batching)
+        whole = event.through != "train_on_batch" and not is_one_batch(event.keywords["x"], batching)
         return TrainingRun(
             place=event.site,
             model=self.trees.model(model, event.order),
             through=event.through,
             batch_size=_interval(size),
             batch_place=place,
-            remainder=remainder,
+            remainder=_remainder(size, samples, batching) if whole else None,
             samples=samples,
             replicas=_replicas(event.scopes),
             spatial=self._spatial(self.trees.model(model, event.order)),
-            certain=not is_assumed and not isinstance(event.model, Union),
+            certain=batching is (event.batching or batching) and not is_assumed and not isinstance(event.model, Union),
+            among=_among(event, batching),
             deliberate=_meant(event.site, place),
-            evaluated=_batched_at(batching) in self._evaluated,
+            evaluated=self.data.is_evaluated(batching),
         )
 
-    def _loop(self, event: CallEvent, model: Value, certain: bool) -> TrainingRun:
-        batching = event.batching or Batching()
+    def _loop(self, event: CallEvent, batching: Batching, model: Value, certain: bool) -> TrainingRun:
+        is_sure = batching is event.batching and batching.certain and not batching.assumed
         return TrainingRun(
             place=event.site,
             model=self.trees.model(model, event.order),
@@ -138,9 +140,10 @@ class TrainingFacts:
             remainder=_remainder(batching.size, batching.samples, batching),
             samples=batching.samples,
             spatial=self._spatial(self.trees.model(model, event.order)),
-            certain=certain and not batching.assumed and not isinstance(event.model, Union),
+            certain=certain and is_sure and not isinstance(event.model, Union),
+            among=_among(event, batching),
             deliberate=_meant(event.site, batching.site),
-            evaluated=_batched_at(batching) in self._evaluated,
+            evaluated=self.data.is_evaluated(batching),
         )
 
     def _spatial(self, model: Model) -> int | None:
@@ -190,33 +193,6 @@ class TrainingFacts:
                 layers = tuple(leaf.layer for leaf in live if leaf.layer is not None)
                 base = self.trees.model(child.value, event.order)
                 yield FrozenDrift(part.site, base, layers, event.site, modes)
-
-    def dropped(self) -> Iterator[DroppedSamples]:
-        """Evaluations that leave samples out."""
-        for event in self.events:
-            if isinstance(event, EvaluateEvent):
-                yield from self._dropped(event)
-            elif isinstance(event, CallEvent) and event.batching is not None and event.batching.drops:
-                purpose, _, _ = self.calls.purpose(event)
-                role_is_training = event.batching.role == "training"
-                if purpose is Purpose.INFERENCE and not role_is_training and self.calls._is_evaluation(event):
-                    yield from self._drop_of(event.batching, event.site)
-
-    def _dropped(self, event: EvaluateEvent) -> Iterator[DroppedSamples]:
-        if event.batching is not None and event.batching.drops:
-            yield from self._drop_of(event.batching, event.site)
-        if event.steps_place is not None:
-            keyword = "validation_steps" if event.through == "validation" else "steps"
-            yield DroppedSamples(event.steps_place, event.site, f"{keyword} is rounded down", event.steps_dropped)
-
-    def _drop_of(self, batching: Batching, used_at: Site) -> Iterator[DroppedSamples]:
-        place = batching.drop_site
-        if place is not None and batching.role != "training":
-            count = None
-            if batching.samples is not None and isinstance(batching.size, int) and batching.size:
-                count = batching.samples % batching.size
-            trained = _batched_at(batching) in self._trained
-            yield DroppedSamples(place, used_at, "drop_remainder=True", count, trained)
 
     def means(self) -> Iterator[MeanOfBatchMeans]:
         """Sums of batch means divided by the number of batches."""
@@ -333,7 +309,7 @@ def _training_samples(event: FitEvent, batching: Batching) -> int | None:
 
 
 def _remainder(size: int | Range | None, samples: int | None, batching: Batching) -> Interval | None:
-    if batching.drops or batching.drops is None or batching.repeated or not isinstance(size, int) or size < 2:
+    if batching.drops is not False or batching.repeated is not False or not isinstance(size, int) or size < 2:
         return None
     if samples is None:
         return Interval(1, size - 1)
@@ -348,10 +324,11 @@ def _replicas(scopes: tuple[object, ...]) -> Interval:
     return Interval(1, 1)
 
 
-def _batched(events: Iterable[FitEvent | EvaluateEvent | CallEvent]) -> set[libcst.CSTNode]:
-    """The calls that make the batches of some events."""
-    return {node for event in events if (node := _batched_at(event.batching)) is not None}
+def _ways(batching: Batching) -> tuple[Batching, ...]:
+    """What several ways of batching have in common, and each of them; one alone is both."""
+    return (batching, *batching.others)
 
 
-def _batched_at(batching: Batching | None) -> libcst.CSTNode | None:
-    return batching.site.node if batching is not None and batching.site is not None else None
+def _among(event: FitEvent | CallEvent, batching: Batching) -> Interval | None:
+    """The batch sizes of all pipelines that an event may run over, where this is one of several."""
+    return _interval(event.batching.size) if event.batching is not None and event.batching is not batching else None

@@ -72,8 +72,11 @@ def check(run: TrainingRun, program: Program) -> Iterator[Finding]:
     norms = program.batchnorms_trained_by(run)
     divided = [norm for norm in norms if not _synchronized(norm)]
     size = run.effective if divided else run.batch_size
-    if not norms or run.deliberate or size is None or size.high is None or size.high >= program.settings.tiny_batch:
+    enough = program.settings.tiny_batch
+    if not norms or run.deliberate or size is None or size.high is None or size.high >= enough:
         return
+    if run.among is not None and run.among.high is not None and run.among.high < enough:
+        return  # said of all that the program chooses between
     norm = (divided or norms)[0]
     share = f" per replica ({run.batch_size} over {run.replicas})" if size != run.batch_size else ""
     if size.exact == 1 and run.spatial == 1:
@@ -84,7 +87,7 @@ def check(run: TrainingRun, program: Program) -> Iterator[Finding]:
         problem, severity = f"trains {norm} on batches of {size}{share}{values}", Severity.WARNING
     yield rule.at(
         run.place,
-        f"{problem}; use at least {program.settings.tiny_batch} samples, or a normalisation of single samples",
+        f"{problem}; use at least {enough} samples, or a normalisation of single samples",
         because=[*run.because_of_batch, (norm.place, "normalises with the statistics of the batch")],
         severity=severity,
         confidence=Confidence.HIGH if run.certain else Confidence.MEDIUM,

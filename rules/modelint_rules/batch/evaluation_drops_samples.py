@@ -29,7 +29,7 @@ number of steps that is rounded down is left to you.
 
 from collections.abc import Iterator
 
-from modelint import DroppedSamples, Finding, Fix, Program, Rule, Safety, Severity
+from modelint import Confidence, DroppedSamples, Finding, Fix, Program, Rule, Safety, Severity
 
 rule = Rule(__name__, severity=Severity.WARNING, since="0.1")
 
@@ -39,11 +39,13 @@ def check(drop: DroppedSamples, program: Program) -> Iterator[Finding]:
     """An evaluation whose pipeline or number of steps leaves samples out."""
     if drop.dropped == 0:
         return
-    samples = "the last partial batch" if drop.dropped is None else f"{drop.dropped} samples"
+    number = drop.dropped
+    samples = drop.what if number is None else f"{number} samples" if number > 1 else "1 sample"
     yield rule.at(
         drop.place,
         f"leaves {samples} out of the evaluation ({drop.how}); evaluate every sample",
         because=[*drop.because, (drop.used_at, "evaluated here")],
+        confidence=Confidence.HIGH if drop.certain else Confidence.MEDIUM,
         fix=_fix(drop),
     )
 
