@@ -156,7 +156,8 @@ class BatchReduction:
     """An operation in a forward pass that mixes samples.
 
     ``operation`` is its canonical name, ``axis`` what it reduces or normalises over (None: all axes).
-    ``guarded``: it runs only in train mode. ``loss``: its result only feeds a loss or metric.
+    ``guarded``: it runs only in train mode. ``loss``: its result only feeds a loss or metric. ``certain``: what it
+    works on is a batch.
     """
 
     place: Located
@@ -164,6 +165,7 @@ class BatchReduction:
     axis: tuple[int, ...] | None
     guarded: bool
     loss: bool = False
+    certain: bool = True
     function: str | None = None
     owner: str | None = None  # the class whose forward pass it stands in
     because: Because = ()

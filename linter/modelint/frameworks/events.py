@@ -20,7 +20,7 @@ from modelint.program.values import Function, Value, new_identity
 
 if TYPE_CHECKING:
     from modelint.frameworks.batching import Batching
-    from modelint.frameworks.graph import GraphNode
+    from modelint.frameworks.graph import ForwardContext, GraphNode
     from modelint.frameworks.layers import LayerObject
     from modelint.frameworks.rounding import Rounding
     from modelint.frameworks.tapes import Tape
@@ -187,6 +187,7 @@ class ReductionEvent(Event):
     axis: tuple[int, ...] | None = None
     reached: frozenset[Training] = ALWAYS
     loss: bool = False
+    forward: ForwardContext | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -54,11 +54,15 @@ class GraphNode:
 
 @dataclass(slots=True, eq=False)
 class ForwardContext:
-    """A user's forward pass under examination: the parts it has called so far."""
+    """A user's forward pass under examination: the parts it has called so far.
+
+    ``single``: it makes a batch of its input, which therefore may be a single sample.
+    """
 
     owner: Value
     parts: list[Part] = field(default_factory=list)
     opaque: bool = False
+    single: bool = False
 
     def add(self, interpreter: Interpreter, part: Part) -> None:
         """Note that the forward pass calls a part."""

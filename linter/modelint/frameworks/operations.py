@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import libcst
@@ -14,10 +15,10 @@ from modelint.frameworks.keras_modes import ALWAYS
 from modelint.frameworks.layers import setting
 from modelint.frameworks.shapes import array_shape, broadcast, literal_shape
 from modelint.frameworks.structure import Operation
-from modelint.frameworks.tensors import Tensor, merged, tensors_in, use
+from modelint.frameworks.tensors import Tensor, merged, note_single, tensors_in, use
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
-from modelint.program.values import ListObject, Tuple, Value
+from modelint.program.values import Const, External, ListObject, Tuple, Value
 
 ARRAY_PACKAGES = (
     "tensorflow.",
@@ -192,6 +193,27 @@ CREATORS = frozenset(
     )
 )
 
+SHAPING: dict[str, tuple[int | str, ...]] = {
+    "broadcast_to": (1, "shape"),
+    "fill": (0, "dims", "shape"),
+    "full": (0, "shape"),
+    "one_hot": (1, "depth", "num_classes"),
+    "ones": (0, "shape"),
+    "pad": (1, "paddings", "pad_width"),
+    "range": (0, "limit"),
+    "repeat": (1, "repeats"),
+    "reshape": (1, "shape", "newshape"),
+    "resize": (1, "size"),
+    "scatter_nd": (2, "shape"),
+    "scatter": (2, "shape"),
+    "sequence_mask": (1, "maxlen"),
+    "tile": (1, "multiples", "repeats"),
+    "zeros": (0, "shape"),
+}
+"""Operations with an argument that says how large the result is: where it stands, and its names."""
+
+INTEGERS = ("int", "uint", "bool")
+
 OF_LISTS = frozenset(("array", "asarray", "constant", "convert_to_tensor"))
 """Operations that make an array of a list."""
 
@@ -262,7 +284,7 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         return _draw(interpreter, name, last, arguments)
     if not name.startswith(ARRAY_PACKAGES) and not name.startswith("builtins."):
         return None
-    tensors = list(tensors_in(arguments.all(), interpreter))
+    tensors = list(_operands(interpreter, last, arguments))
     _note_uses(interpreter, name, last, tensors)
     if name in EXACT_COMPARISONS and len(arguments.positional) >= 2:
         note_comparison(interpreter, name, arguments)
@@ -277,6 +299,10 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         return None
     if last == "reshape":
         _note_reshape(interpreter, arguments, tensors[0])
+        rows = tensors[0].batch_first and _rows(interpreter, arguments) == -1  # of all samples, with their positions
+        return merged(tensors, batch_first=rows)
+    if last == "expand_dims" and _axis(interpreter, last, arguments) == (0,):
+        note_single(interpreter, tensors[0])
     if last == "stop_gradient":
         for tensor in tensors:
             use(interpreter, tensor, "stop_gradient")
@@ -286,19 +312,45 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         selects = last == "where" and len(arguments.positional) < 3  # the numbers of what is true
         shape = None if selects else broadcast([t.shape for t in tensors])
         first = any(t.batch_first for t in tensors)
-        return merged(tensors, batch_first=first, shape=shape, batching=tensors[0].batching)
+        result = merged(tensors, batch_first=first, shape=shape, batching=tensors[0].batching)
+        if result is not None and last == "cast" and _is_integer(arguments.get(1, "dtype")):
+            return replace(result, statistics=frozenset())  # how many, or where: no part of what is computed
+        return result
     return merged(tensors, integer=last in ("argmax", "argmin"))
+
+
+def _operands(interpreter: Interpreter, last: str, arguments: Arguments) -> Iterator[Tensor]:
+    """The tensors among the arguments of an operation. What a shape is made of is not in the result."""
+    position, *names = SHAPING.get(last, (None,))
+    values = [(index == position, value) for index, value in enumerate(arguments.positional)]
+    values += [(name in names, value) for name, value in arguments.keywords.items()]
+    for is_shape, value in values:
+        for tensor in tensors_in((value,), interpreter):
+            yield replace(tensor, statistics=frozenset()) if is_shape and tensor.statistics else tensor
+
+
+def _rows(interpreter: Interpreter, arguments: Arguments) -> int | None:
+    """The length that a reshape gives the first axis, as far as it is known."""
+    shape = arguments.get(1, "shape") or arguments.get(None, "newshape")
+    axes = setting(shape, interpreter) if shape is not None else None
+    rows = axes[0] if isinstance(axes, tuple) and axes else None
+    return rows if isinstance(rows, int) and not isinstance(rows, bool) else None
 
 
 def _note_reshape(interpreter: Interpreter, arguments: Arguments, tensor: Tensor) -> None:
     """Record a reshape of a batch in a forward pass that fixes how many samples there are."""
-    shape = arguments.get(1, "shape") or arguments.get(None, "newshape")
-    axes = setting(shape, interpreter) if shape is not None else None
-    if tensor.batch_first and forward_pass(interpreter) is not None and isinstance(axes, tuple) and axes:
-        size = axes[0]
-        written = isinstance(size, int) and not isinstance(size, bool) and size > 1 and _is_constant(arguments.node)
-        if written and isinstance(size, int):
+    if tensor.batch_first and forward_pass(interpreter) is not None:
+        size = _rows(interpreter, arguments)
+        if size is not None and size > 1 and _is_constant(arguments.node):
             record(interpreter, StaticBatchEvent(arguments.site, arguments.frame, how="a reshape", size=size))
+
+
+def _is_integer(dtype: Value | None) -> bool:
+    """Whether a type of numbers is one of integers."""
+    match dtype:
+        case Const(value=str(name)) | External(dotted=name):
+            return name.rpartition(".")[2].startswith(INTEGERS)
+    return False
 
 
 def _is_constant(node: libcst.CSTNode) -> bool:
@@ -346,7 +398,10 @@ def _reduce(interpreter: Interpreter, name: str, last: str, arguments: Arguments
     result = merged(tensors)
     assert result is not None
     if context is not None and over_batch and last in NORMALISING and not isinstance(axis, str):
-        event = ReductionEvent(arguments.site, arguments.frame, operation=name, axis=axis, reached=reached(interpreter))
+        modes = reached(interpreter)
+        event = ReductionEvent(
+            arguments.site, arguments.frame, operation=name, axis=axis, reached=modes, forward=context
+        )
         if operand.batch_first and last in MIXING and axis is not None:
             record(interpreter, event)
         elif operand.batch_first or (last == "moments" and axis is not None):

@@ -127,6 +127,8 @@ class Tensor(Value):
         if selects_part(index, of_array=not self.structured):
             return replace(self, shape=None, structured=False)
         indices = index.items if isinstance(index, Tuple) and index.items else (index,)
+        if _index_of(indices[0], interpreter).how is How.NEW:
+            note_single(interpreter, self)
         return self._indexed([_index_of(one, interpreter) for one in indices])
 
     def element(self, interpreter: Interpreter) -> Value:
@@ -148,6 +150,14 @@ def _index_of(value: Value, interpreter: Interpreter) -> Index:
     if isinstance(value, Tensor):  # the numbers of some, or a mask: then it has no length of its own
         return Index(How.CHOICE, None, value.shape[0] if value.shape and len(value.shape) == 1 else None)
     return index_of(value, interpreter)
+
+
+def note_single(interpreter: Interpreter, tensor: Tensor) -> None:
+    """Note that a forward pass gives its input a first axis: then it was a single sample, and no batch."""
+    context = forward_pass(interpreter)
+    if context is not None and tensor.batch_first and tensor.from_batch and not context.single:
+        context.single = True
+        interpreter.effects += 1
 
 
 def use(interpreter: Interpreter, tensor: Tensor, how: str) -> None:

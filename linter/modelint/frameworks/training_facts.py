@@ -235,10 +235,11 @@ class TrainingFacts:
                     event.site,
                     event.operation,
                     event.axis,
-                    not event.reached & {None, False},
-                    _feeds_loss(event),
-                    event.function,
-                    event.owner,
+                    guarded=not event.reached & {None, False},
+                    loss=_feeds_loss(event),
+                    certain=event.forward is None or not event.forward.single,
+                    function=event.function,
+                    owner=event.owner,
                     because=event.forward_place(),
                 )
 

@@ -32,7 +32,7 @@ comment.
 
 from collections.abc import Iterator
 
-from modelint import BatchReduction, Finding, Model, Program, Rule, Severity
+from modelint import BatchReduction, Confidence, Finding, Model, Program, Rule, Severity
 
 rule = Rule(__name__, severity=Severity.ERROR, since="0.1")
 
@@ -51,6 +51,7 @@ def check(reduction: BatchReduction, program: Program) -> Iterator[Finding]:
         f"mixes the samples of a batch at inference too ({reduction.operation} over {over}); "
         "work on each sample alone, or keep running statistics",
         because=reduction.because,
+        confidence=Confidence.HIGH if reduction.certain else Confidence.MEDIUM,
     )
 
 
