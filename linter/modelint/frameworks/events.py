@@ -201,7 +201,9 @@ class CompareEvent(Event):
 
 @dataclass(slots=True, eq=False)
 class MeanEvent(Event):
-    """A sum of means over batches divided by the number of batches."""
+    """A sum of means over batches divided by the number of batches; ``calls`` are those that the means are of."""
+
+    calls: frozenset[CallEvent] = frozenset()
 
 
 @dataclass(slots=True, eq=False)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import libcst
+
 from modelint.documents import Site
+from modelint.documents.trees import descendants_of
 from modelint.facts import (
     BatchReduction,
     FrozenDrift,
@@ -36,7 +39,7 @@ from modelint.frameworks.events import (
 )
 from modelint.frameworks.feeding import is_one_batch
 from modelint.frameworks.graph import GraphNode
-from modelint.frameworks.intent import is_test, says_so
+from modelint.frameworks.intent import is_test, path_to, says_so
 from modelint.frameworks.keras_modes import Entry
 from modelint.frameworks.layers import LayerObject
 from modelint.frameworks.models import Functional, Sequential
@@ -197,8 +200,11 @@ class TrainingFacts:
     def means(self) -> Iterator[MeanOfBatchMeans]:
         """Sums of batch means divided by the number of batches."""
         for event in self.events:
-            if isinstance(event, MeanEvent):
+            if isinstance(event, MeanEvent) and not any(self._is_trained(call) for call in event.calls):
                 yield MeanOfBatchMeans(event.site)
+
+    def _is_trained(self, call: CallEvent) -> bool:
+        return self.calls.purpose(call)[0] is Purpose.TRAINING
 
     def static_batches(self) -> Iterator[StaticBatch]:
         """Fixed batch dimensions."""
@@ -247,7 +253,7 @@ class TrainingFacts:
         """Variables written in forward passes."""
         for event in self.events:
             if isinstance(event, WriteEvent):
-                guarded = not event.reached & {None, False}
+                guarded = not event.reached & {None, False} or _is_first_time_only(event.site)
                 yield StateWrite(event.site, event.how, guarded, event.owner, because=event.forward_place())
         yield from self._carried_states()
 
@@ -270,6 +276,17 @@ class TrainingFacts:
                         how = f"the state of {layer} is carried from one prediction to the next"
                         because = ((calls[-1].site, "predicts again here"),)
                         yield StateWrite(layer.place, how, guarded=False, model=whole, because=because)
+
+
+def _is_first_time_only(site: Site) -> bool:
+    """Whether code stands under a test of an attribute that is set there: it runs once, to begin with."""
+    for above in path_to(site.script, site.node):
+        if isinstance(above, libcst.If):
+            tested = [one for one in descendants_of(above.test) if isinstance(one, libcst.Attribute)]
+            targets = [one.target for one in descendants_of(above.body) if isinstance(one, libcst.AssignTarget)]
+            if any(one.deep_equals(target) for one in tested for target in targets):
+                return True
+    return False
 
 
 _LOSS_NAME = re.compile(
