@@ -35,6 +35,7 @@ class Settings:
     tiny_batch: int = 8
     pedantic: bool = False
     declared: Declared = Declared()
+    tiny_batch_values: int | None = None  # values per channel with which no batch is tiny
 
 
 @dataclass(frozen=True, slots=True, eq=False)

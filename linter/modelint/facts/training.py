@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modelint.facts.calls import Because
 from modelint.facts.model import KerasVersion, Layer, Mode, Model
@@ -41,7 +41,8 @@ class TrainingRun:
     ``remainder`` the size of the last partial batch (None: there is none, or it is dropped; an unbounded interval:
     there may be one of unknown size). ``replicas`` over which the batch is divided, ``synchronized`` BatchNorm,
     ``accumulation`` steps of gradient accumulation that divide the batch again.
-    ``batch_place`` is where the batch size was written; ``samples`` the length of the data where known.
+    ``batch_place`` is where the batch size was written; ``samples`` the length of the data where known. ``positions``
+    has, by the identity of a layer, over how many positions of a sample a BatchNorm averages, where that is known.
     """
 
     place: Located
@@ -53,12 +54,11 @@ class TrainingRun:
     samples: int | None = None
     replicas: Interval = Interval(1, 1)
     accumulation: int = 1
-    threshold: int = 8  # batch sizes below it are tiny; from the configuration
-    spatial: int | None = None  # positions per sample over which the smallest BatchNorm averages, where known
     certain: bool = True
     among: Interval | None = None  # the batch sizes of all pipelines between which the program chooses this one
     deliberate: str | None = None
     evaluated: bool = False  # the same batches are also evaluated on
+    positions: Mapping[int, int] = field(default_factory=dict)
     because: Because = ()
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import libcst
 
@@ -37,6 +37,7 @@ from modelint.frameworks.events import (
     StaticBatchEvent,
     WriteEvent,
 )
+from modelint.frameworks.extents import positions
 from modelint.frameworks.feeding import is_one_batch
 from modelint.frameworks.graph import GraphNode
 from modelint.frameworks.intent import is_test, path_to, says_so
@@ -61,6 +62,16 @@ _SHAPELESS = frozenset(
         "PReLU",
         "Softmax",
         "InputLayer",
+    )
+)
+
+_LEAVING_ONE = frozenset(
+    (
+        "Flatten",
+        "GlobalAveragePooling1D",
+        "GlobalAveragePooling2D",
+        "GlobalMaxPooling1D",
+        "GlobalMaxPooling2D",
     )
 )
 
@@ -125,7 +136,7 @@ class TrainingFacts:
             remainder=_remainder(size, samples, batching) if whole else None,
             samples=samples,
             replicas=_replicas(event.scopes),
-            spatial=self._spatial(self.trees.model(model, event.order)),
+            positions=self._positions(event, model, event.keywords["x"]),
             certain=batching is (event.batching or batching) and not is_assumed and not isinstance(event.model, Union),
             among=_among(event, batching),
             deliberate=_meant(event.site, place),
@@ -142,32 +153,20 @@ class TrainingFacts:
             batch_place=batching.site,
             remainder=_remainder(batching.size, batching.samples, batching),
             samples=batching.samples,
-            spatial=self._spatial(self.trees.model(model, event.order)),
+            positions=self._positions(event, model, event.arguments[0] if event.arguments else None),
             certain=certain and is_sure and not isinstance(event.model, Union),
             among=_among(event, batching),
             deliberate=_meant(event.site, batching.site),
             evaluated=self.data.is_evaluated(batching),
         )
 
-    def _spatial(self, model: Model) -> int | None:
-        """1 if some BatchNorm follows layers that leave one position a sample (Dense after Flatten or pooling)."""
-        single: bool | None = None
-        for layer in model.layers:
-            if layer.is_batchnorm and single:
-                return 1
-            if layer.kind in (
-                "Flatten",
-                "GlobalAveragePooling1D",
-                "GlobalAveragePooling2D",
-                "GlobalMaxPooling1D",
-                "GlobalMaxPooling2D",
-            ):
-                single = True
-            elif layer.kind == "Dense" and single is None:
-                single = True if not model.opaque and not any("Conv" in one.kind for one in model.layers) else None
-            elif layer.kind not in _SHAPELESS:
-                single = False
-        return None
+    def _positions(self, event: FitEvent | CallEvent, model: Value, data: Value | None) -> Mapping[int, int]:
+        """Over how many positions of a sample each BatchNorm averages, as far as known."""
+        if "channels_first" in event.site.script.text:
+            return {}
+        fed = data.shape[1:] if isinstance(data, Tensor) and data.shape else None
+        single = dict.fromkeys(_on_single_positions(self.trees.model(model, event.order)), 1)
+        return {**single, **positions(self.trees.interpreter, model, fed)}
 
     def drifts(self) -> Iterator[FrozenDrift]:
         """Backbones called with ``training=False`` whose BatchNorm a later fit trains all the same."""
@@ -276,6 +275,23 @@ class TrainingFacts:
                         how = f"the state of {layer} is carried from one prediction to the next"
                         because = ((calls[-1].site, "predicts again here"),)
                         yield StateWrite(layer.place, how, guarded=False, model=whole, because=because)
+
+
+def _on_single_positions(model: Model) -> Iterator[int]:
+    """The BatchNorm layers behind layers that leave one position a sample (Dense after Flatten or pooling).
+
+    Where shapes are not known, for the first layer has none or the program's own forward pass calls them in this order.
+    """
+    single: bool | None = None
+    for layer in model.layers:
+        if layer.is_batchnorm and single:
+            yield layer.identity
+        elif layer.kind in _LEAVING_ONE:
+            single = True
+        elif layer.kind == "Dense" and single is None:
+            single = True if not model.opaque and not any("Conv" in one.kind for one in model.layers) else None
+        elif layer.kind not in _SHAPELESS:
+            single = False
 
 
 def _is_first_time_only(site: Site) -> bool:
