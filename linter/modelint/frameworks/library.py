@@ -432,7 +432,7 @@ class Frameworks:
         tensors = list(tensors_in(arguments.all(), interpreter))
         if isinstance(callee, Tensor):
             tensors.append(callee)
-        return merged(tensors) or datasets.passed_on(interpreter, arguments) or UNKNOWN
+        return merged(tensors, structured=True) or datasets.passed_on(interpreter, arguments) or UNKNOWN
 
     def unknown_attribute(self, interpreter: Interpreter, value: Value, name: str) -> Value:
         if not isinstance(value, Unknown):

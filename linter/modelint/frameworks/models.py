@@ -255,7 +255,9 @@ def call_model(
     event = run_event(interpreter, model, arguments, through, passing)
     tensors = list(tensors_in(arguments.all(), interpreter))
     result = merged(tensors) or Tensor()
-    return replace(result, calls=result.calls | {event}, literal=False, shape=None, batching=event.batching)
+    return replace(
+        result, calls=result.calls | {event}, literal=False, shape=None, batching=event.batching, structured=True
+    )
 
 
 def run_event(
@@ -278,7 +280,8 @@ def run_event(
         repeated=interpreter.loop_depth > 0,
         learning_phase=interpreter.memory.get("learning_phase"),
     )
-    if tensors and all(t.literal for t in tensors):
+    made_up = [t.literal for t in tensors if not t.written]
+    if made_up and all(made_up):
         event.uses.add("literal input")
     record(interpreter, event)
     return event

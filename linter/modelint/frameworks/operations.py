@@ -212,6 +212,8 @@ SHAPING: dict[str, tuple[int | str, ...]] = {
 }
 """Operations with an argument that says how large the result is: where it stands, and its names."""
 
+SPLITTING = frozenset(("array_split", "split", "unstack"))
+
 INTEGERS = ("int", "uint", "bool")
 
 OF_LISTS = frozenset(("array", "asarray", "constant", "convert_to_tensor"))
@@ -294,7 +296,7 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         return Tensor(shape=array_shape(interpreter, name, arguments), literal=True)
     if last in OF_LISTS and isinstance(arguments.get(0), (ListObject, Tuple)):
         shape = literal_shape(arguments.at(0), interpreter)
-        return merged(tensors, shape=shape, batching=None) or Tensor(shape=shape)
+        return merged(tensors, shape=shape, batching=None) or Tensor(shape=shape, written=True)
     if not tensors:
         return None
     if last == "reshape":
@@ -316,7 +318,19 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         if result is not None and last == "cast" and _is_integer(arguments.get(1, "dtype")):
             return replace(result, statistics=frozenset())  # how many, or where: no part of what is computed
         return result
-    return merged(tensors, integer=last in ("argmax", "argmin"))
+    if last in SPLITTING:
+        return _split(interpreter, last, arguments, tensors)
+    return merged(tensors, integer=last in ("argmax", "argmin"), structured=True)
+
+
+def _split(interpreter: Interpreter, last: str, arguments: Arguments, tensors: list[Tensor]) -> Value | None:
+    """Several tensors, each with a part of an axis: of the samples, or of every sample."""
+    axis = _axis(
+        interpreter, last, Arguments(arguments.positional[1:], arguments.keywords, arguments.node, arguments.frame)
+    )
+    within = isinstance(axis, tuple) and 0 not in axis
+    batching = tensors[0].batching if within else None
+    return merged(tensors, batch_first=within and tensors[0].batch_first, batching=batching, structured=True)
 
 
 def _operands(interpreter: Interpreter, last: str, arguments: Arguments) -> Iterator[Tensor]:

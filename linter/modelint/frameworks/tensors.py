@@ -69,7 +69,8 @@ class Tensor(Value):
     row_mean: bool = False  # the mean over a batch (of losses, of hits): a metric of one batch
     from_batch: bool = False  # computed from the input of the forward pass under examination
     accumulated: bool = False  # such means, added up over the batches
-    literal: bool = False  # made of constants or random numbers by the program itself
+    literal: bool = False  # made of zeros, ones or random numbers by the program itself
+    written: bool = False  # made of a list of numbers that is written down
     parameter: bool = False  # a trainable variable
     statistics: frozenset[ReductionEvent] = frozenset()  # statistics of the batch that it holds
     structured: bool = False
@@ -203,7 +204,8 @@ def merged(tensors: Iterable[Tensor], **changes: object) -> Tensor | None:
         "gradients": gradients,
         "symbolic": symbolic,
         "batching": batching,
-        "literal": all(t.literal for t in found),
+        "literal": all(t.literal or t.written for t in found) and any(t.literal for t in found),
+        "written": all(t.written for t in found),
         "from_batch": any(t.from_batch for t in found),
         "statistics": frozenset().union(*(t.statistics for t in found)),
     }
