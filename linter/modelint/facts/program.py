@@ -71,7 +71,8 @@ class Program:
 
         None are if its step runs the model in inference mode, which is a defect of its own.
         """
-        live = tuple(norm for norm in run.model.batchnorms if norm.training is not Passing.FALSE)
+        norms = (norm for norm in run.model.batchnorms if norm.training is not Passing.FALSE)
+        live = tuple(norm for norm in norms if norm.identity not in run.resting)
         if not live or run.through != "loop":
             return live
         place = run.place.resolve()

@@ -43,6 +43,7 @@ class TrainingRun:
     ``accumulation`` steps of gradient accumulation that divide the batch again.
     ``batch_place`` is where the batch size was written; ``samples`` the length of the data where known. ``positions``
     has, by the identity of a layer, over how many positions of a sample a BatchNorm averages, where that is known.
+    ``resting`` are the identities of layers that run in inference mode.
     """
 
     place: Located
@@ -59,6 +60,7 @@ class TrainingRun:
     deliberate: str | None = None
     evaluated: bool = False  # the same batches are also evaluated on
     positions: Mapping[int, int] = field(default_factory=dict)
+    resting: frozenset[int] = frozenset()
     because: Because = ()
 
     @property

@@ -13,6 +13,7 @@ from modelint.frameworks.indices import Shape
 from modelint.frameworks.layer_shapes import positions_of, shape_after
 from modelint.frameworks.layers import LayerObject
 from modelint.frameworks.models import Functional, Sequential
+from modelint.frameworks.shapes import broadcast
 from modelint.frameworks.tensors import Tensor
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import Instance, Value
@@ -102,9 +103,13 @@ class _Walk:
             for node, shape in zip(model.inputs, shapes, strict=True):
                 made[node] = shape if shape is not None else made[node]
         for node in model.nodes():
-            if node in made or node.part is None:
+            inputs = [made.get(one) for one in node.inputs]
+            if node in made:
                 continue
-            made[node] = self.through(node.part.callee, [made.get(one) for one in node.inputs], depth + 1)
+            if node.part is not None:
+                made[node] = self.through(node.part.callee, inputs, depth + 1)
+            elif node.elementwise and None not in inputs:
+                made[node] = broadcast(inputs)
         return made.get(model.outputs[0]) if len(model.outputs) == 1 else None
 
 

@@ -28,12 +28,16 @@ class Part:
 
 @dataclass(slots=True, eq=False)
 class GraphNode:
-    """A symbolic tensor: the output of a part of a functional model (None: an input or a plain operation)."""
+    """A symbolic tensor: the output of a part of a functional model (None: an input or a plain operation).
+
+    ``elementwise``: a plain operation that leaves every element where it is.
+    """
 
     part: Part | None
     inputs: tuple[GraphNode, ...] = ()
     shape: tuple[int | None, ...] | None = None
     inlined: bool = False  # the output of a model, not of a call of it
+    elementwise: bool = False
     identity: int = field(default_factory=new_identity)
 
     def ancestors(self) -> list[GraphNode]:

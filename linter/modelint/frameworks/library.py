@@ -476,6 +476,7 @@ class Frameworks:
         sums = operator in ("Add", "Subtract")
         return merged(
             tensors,
+            elementwise=operator != "MatrixMultiply",
             batch_first=any(t.batch_first for t in tensors),
             shape=None if operator in COMPARING else broadcast([t.shape for t in tensors]),
             row_mean=averages and (len(tensors) == 1 or sums),

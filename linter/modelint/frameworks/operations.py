@@ -161,6 +161,9 @@ ELEMENTWISE = frozenset(
 )
 """Operations that keep the samples where they are."""
 
+RESHAPING = frozenset(("avg_pool2d", "checkpoint", "conv1d", "conv2d", "matmul", "max_pool2d"))
+"""Those of them whose result has other positions."""
+
 CREATORS = frozenset(
     (
         "zeros",
@@ -314,7 +317,8 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         selects = last == "where" and len(arguments.positional) < 3  # the numbers of what is true
         shape = None if selects else broadcast([t.shape for t in tensors])
         first = any(t.batch_first for t in tensors)
-        result = merged(tensors, batch_first=first, shape=shape, batching=tensors[0].batching)
+        keeps = last not in RESHAPING
+        result = merged(tensors, elementwise=keeps, batch_first=first, shape=shape, batching=tensors[0].batching)
         if result is not None and last == "cast" and _is_integer(arguments.get(1, "dtype")):
             return replace(result, statistics=frozenset())  # how many, or where: no part of what is computed
         return result

@@ -75,6 +75,17 @@ class Tensor(Value):
     statistics: frozenset[ReductionEvent] = frozenset()  # statistics of the batch that it holds
     structured: bool = False
 
+    JOINS = True
+
+    def joined(self, other: Value) -> Value | None:
+        """One for two that differ in their form alone."""
+        if not isinstance(other, Tensor) or self.calls != other.calls:
+            return None
+        if replace(self, shape=other.shape, structured=other.structured) != other:
+            return None
+        shape = self.shape if self.shape == other.shape else None
+        return replace(self, shape=shape, structured=self.structured or other.structured)
+
     def outlives(self, mark: int) -> bool:
         node = self.symbolic
         return (node is None or node.identity < mark) and all(
@@ -133,13 +144,19 @@ class Tensor(Value):
         return self._indexed([_index_of(one, interpreter) for one in indices])
 
     def element(self, interpreter: Interpreter) -> Value:
+        if self.structured and self.calls:  # an output of a model
+            return replace(self, shape=None, structured=False)
         return self._indexed([Index(How.ONE)])
 
     def _indexed(self, indices: list[Index]) -> Tensor:
         first = indices[0]
+        symbolic = self.symbolic
+        if symbolic is not None and not all(index.keeps_all for index in indices):
+            symbolic = GraphNode(None, (symbolic,))
         role = self.batching.role if self.batching is not None else None
         return replace(
             self,
+            symbolic=symbolic,
             shape=indexed_shape(self.shape, indices),
             batch_first=self.batch_first and first.how in (How.PART, How.REST),
             batching=self.batching if first.keeps_all else Batching(role=role) if role else None,
@@ -189,7 +206,7 @@ def tensors_in(values: Iterable[Value], interpreter: Interpreter | None = None, 
                     yield from tensors_in([value.element(interpreter)], interpreter, depth - 1)
 
 
-def merged(tensors: Iterable[Tensor], **changes: object) -> Tensor | None:
+def merged(tensors: Iterable[Tensor], *, elementwise: bool = False, **changes: object) -> Tensor | None:
     """A tensor computed from others; None if there are none."""
     found = list(tensors)
     if not found:
@@ -197,12 +214,12 @@ def merged(tensors: Iterable[Tensor], **changes: object) -> Tensor | None:
     calls: frozenset[CallEvent] = frozenset().union(*(t.calls for t in found))
     gradients: frozenset[GradientEvent] = frozenset().union(*(t.gradients for t in found))
     nodes = tuple(dict.fromkeys(t.symbolic for t in found if t.symbolic is not None))
-    symbolic = nodes[0] if len(nodes) == 1 else GraphNode(None, nodes) if nodes else None
+    symbolic = nodes[0] if elementwise and len(nodes) == 1 else GraphNode(None, nodes, elementwise=elementwise)
     batching = next((t.batching for t in found if t.batching is not None), None)
     settings: dict[str, Any] = {
         "calls": calls,
         "gradients": gradients,
-        "symbolic": symbolic,
+        "symbolic": symbolic if nodes else None,
         "batching": batching,
         "literal": all(t.literal or t.written for t in found) and any(t.literal for t in found),
         "written": all(t.written for t in found),

@@ -137,6 +137,7 @@ class TrainingFacts:
             samples=samples,
             replicas=_replicas(event.scopes),
             positions=self._positions(event, model, event.keywords["x"]),
+            resting=self._resting(event, model),
             certain=batching is (event.batching or batching) and not is_assumed and not isinstance(event.model, Union),
             among=_among(event, batching),
             deliberate=_meant(event.site, place),
@@ -159,6 +160,17 @@ class TrainingFacts:
             deliberate=_meant(event.site, batching.site),
             evaluated=self.data.is_evaluated(batching),
         )
+
+    def _resting(self, event: FitEvent, model: Value) -> frozenset[int]:
+        """The BatchNorm layers that a fit runs in inference mode in all versions in play."""
+        tree = self.trees.of(model, event.order)
+        norms = [leaf for leaf in tree.leaves() if leaf.layer is not None and leaf.layer.is_batchnorm]
+        awake: set[int] = set()
+        for version in self.trees.versions if norms else ():
+            found = self.trees.modes(tree, Entry.FIT, Passing.ABSENT, version)
+            awake.update(leaf.key for leaf in norms if mode_of(found.get(leaf.key)) is not Mode.INFERENCE)
+        kept = {leaf.layer.identity for leaf in norms if leaf.layer is not None and leaf.key in awake}
+        return frozenset(leaf.layer.identity for leaf in norms if leaf.layer is not None) - kept
 
     def _positions(self, event: FitEvent | CallEvent, model: Value, data: Value | None) -> Mapping[int, int]:
         """Over how many positions of a sample each BatchNorm averages, as far as known."""

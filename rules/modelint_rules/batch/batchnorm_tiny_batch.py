@@ -117,13 +117,16 @@ class _Values(NamedTuple):
 
 
 def _fewest(run: TrainingRun, norms: Sequence[Layer], size: Interval) -> tuple[Layer, _Values]:
-    """The layer that is known to see the fewest values per channel, or the first."""
+    """The layer that is known to see the fewest values per channel; the first, if not all are known."""
     known = [norm for norm in norms if norm.identity in run.positions]
     norm = min(known, key=lambda one: run.positions[one.identity], default=norms[0])
     fewest = run.positions.get(norm.identity)
-    lowest = size.low * fewest if size.low is not None and fewest is not None and len(known) == len(norms) else None
-    exact = size.exact * fewest if size.exact is not None and fewest is not None else None
-    return norm, _Values(exact if exact == 1 or (fewest is not None and fewest > 1) else None, lowest)
+    if fewest == 1 and size.exact == 1:
+        return norm, _Values(1, None)
+    if fewest is None or len(known) < len(norms):
+        return norms[0], _Values(None, None)
+    lowest = size.low * fewest if size.low is not None else None
+    return norm, _Values(size.exact * fewest if size.exact is not None and fewest > 1 else None, lowest)
 
 
 @rule.on(ModelCall)
