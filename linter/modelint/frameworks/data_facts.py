@@ -10,11 +10,10 @@ import libcst
 from modelint.documents import Site
 from modelint.facts import DroppedSamples, Passing, Purpose
 from modelint.frameworks.batching import Batching
-from modelint.frameworks.call_facts import CallFacts
+from modelint.frameworks.call_facts import EVALUATION_NAME, TRAINING_NAME, CallFacts
 from modelint.frameworks.events import CallEvent, EvaluateEvent, Event, FitEvent
-from modelint.program.values import NONE
-
-OTHER = frozenset((Purpose.INFERENCE, Purpose.UNKNOWN))
+from modelint.frameworks.intent import path_to
+from modelint.program.values import Const
 
 
 class DataUse:
@@ -29,7 +28,7 @@ class DataUse:
         self._trained = {*_batchings(fits), *_batchings(by_hand[Purpose.TRAINING])}
         self._trained_at = _places(self._trained)
         self._evaluated_at = _places({*_batchings(evaluations), *_batchings(by_hand[Purpose.INFERENCE])})
-        self._trained_models = {id(call.model) for call in by_hand[Purpose.TRAINING]}
+        self._training = by_hand[Purpose.TRAINING]
 
     def is_evaluated(self, batching: Batching) -> bool:
         """Whether what makes these batches also makes some that are evaluated on."""
@@ -47,13 +46,20 @@ class DataUse:
                 yield from self._by_pipeline(event.batching, event.site, certain=True)
 
     def _evaluates(self, event: CallEvent) -> bool:
-        """Whether the result of a call is compared with what it should be."""
+        """Whether a call is part of an evaluation of its data."""
         purpose, _, _ = self.calls.purpose(event)
-        if purpose is Purpose.INFERENCE and self.calls._is_evaluation(event):
-            return True
-        # beside the training of the same model, on data of its own
-        is_validation = purpose in OTHER and event.passing is Passing.FALSE and not event.tapes
-        return is_validation and id(event.model) in self._trained_models and not self._is_trained_on(event.batching)
+        if is_named_training(event):  # then it may be a look at what is trained on
+            is_meant = purpose is Purpose.INFERENCE or (purpose is Purpose.UNKNOWN and event.passing is Passing.FALSE)
+            is_other = not event.tapes and not self._is_trained_on(event.batching)
+            return is_meant and is_other and self._has_own_loop(event)
+        return purpose is Purpose.INFERENCE and self.calls._is_evaluation(event)
+
+    def _has_own_loop(self, event: CallEvent) -> bool:
+        """Whether the loop around a call is one in which nothing is trained."""
+        loop = loop_around(event)
+        return loop is not None and all(
+            loop not in path_to(call.site.script, call.site.node) for call in self._training
+        )
 
     def _is_trained_on(self, batching: Batching | None) -> bool:
         return batching is not None and not self._trained.isdisjoint(batching.each())
@@ -83,8 +89,28 @@ class DataUse:
 
 def _is_partial(event: EvaluateEvent) -> bool:
     """Whether it may be that an evaluation is not meant to run over all of the data, or cannot."""
-    chosen = event.steps is not None and event.steps != NONE
+    chosen = isinstance(event.steps, Const) and event.steps.value is not None
     return chosen or event.fixed_shapes
+
+
+def loop_around(event: CallEvent) -> libcst.CSTNode | None:
+    """The innermost loop in whose body a call is written."""
+    for above in reversed(path_to(event.site.script, event.site.node)):
+        if isinstance(above, (libcst.For, libcst.While)):
+            return above
+        if isinstance(above, libcst.FunctionDef):
+            return None
+    return None
+
+
+def is_named_training(event: CallEvent) -> bool:
+    """Whether the innermost function whose name says what it is for says that it trains."""
+    for name in event.functions():
+        if EVALUATION_NAME.search(name):
+            return False
+        if TRAINING_NAME.search(name):
+            return True
+    return False
 
 
 def _batchings(events: Iterable[FitEvent | EvaluateEvent | CallEvent]) -> Iterator[Batching]:

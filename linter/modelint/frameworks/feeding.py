@@ -9,7 +9,7 @@ import libcst
 from modelint.documents.trees import children_of, descendants_of
 from modelint.frameworks.batching import Batching, either, is_size_name, size_of
 from modelint.frameworks.datasets import Dataset
-from modelint.frameworks.rounding import is_known_in, is_size, number_of, rounded_division, written_as
+from modelint.frameworks.rounding import is_known_in, is_size, names_of, number_of, rounded_division, written_as
 from modelint.frameworks.tensors import Tensor, first_tensor
 from modelint.program.frames import Frame
 from modelint.program.interpreter import Interpreter
@@ -162,8 +162,8 @@ def _size_in(interpreter: Interpreter, functions: list[Function], frame: Frame) 
 
 
 def _named(node: libcst.CSTNode) -> str | None:
-    """The name or attribute that an expression is; None if it is computed otherwise."""
+    """The name, attribute or key that an expression is; None if it is computed otherwise."""
     match node:
-        case libcst.Name(value=name) | libcst.Attribute(value=libcst.Name(), attr=libcst.Name(value=name)):
-            return name
+        case libcst.Name() | libcst.Attribute() | libcst.Subscript():
+            return next(names_of(node), None)
     return None
