@@ -83,7 +83,7 @@ class DataUse:
             what = "the last batch" if rounding.short == 1 else f"the last {rounding.short} batches"
         else:
             how, what = f"{steps} is rounded down", ""
-        drop = DroppedSamples(rounding.place, event.site, how, rounding.dropped)
+        drop = DroppedSamples(rounding.place, event.site, how, rounding.dropped, certain=not event.fixed_shapes)
         yield replace(drop, what=what) if what else drop
 
 

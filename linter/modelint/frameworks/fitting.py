@@ -63,7 +63,9 @@ def _note_validation(interpreter: Interpreter, model: Value, arguments: Argument
     """Record the evaluation that a fit does after every epoch."""
     data, steps = arguments.keywords.get("validation_data"), arguments.keywords.get("validation_steps")
     if data is not None or steps is not None:
-        written = _written(arguments, "validation_steps")
+        written, epoch = _written(arguments, "validation_steps"), _written(arguments, "steps_per_epoch")
+        if written is not None and epoch is not None and written.deep_equals(epoch):
+            written = None  # as many as the training takes, of whatever is evaluated on
         _note_evaluation(interpreter, model, arguments, "validation", data or UNKNOWN, steps, written)
 
 

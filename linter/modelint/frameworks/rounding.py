@@ -77,6 +77,8 @@ def rounding_of(
     division = rounded_division(written)
     if division is None:
         return None
+    if _is_of_training(division.left):
+        return None
     counted = _counted(division.left, evaluate, counts_batches)
     divisor = number_of(evaluate(division.right))
     by_size = is_size(division.right, divisor, size)
@@ -91,6 +93,11 @@ def rounding_of(
     if samples is not None and divisor:
         dropped = max(0, samples - samples // divisor * (size or divisor))
     return Rounding(script.site(division), dropped)
+
+
+def _is_of_training(number: libcst.BaseExpression) -> bool:
+    """Whether a number counts training data, by its names: it says nothing of what an evaluation leaves out."""
+    return any("train" in node.value.lower() for node in descendants_of(number) if isinstance(node, libcst.Name))
 
 
 def is_size(divisor: libcst.BaseExpression, value: int | None, size: int | None) -> bool:

@@ -22,8 +22,8 @@ training data, as `Normalization.adapt` does.
 
 Losses, metrics and contrastive terms compare samples by design, and so may anything under `if training:`; neither is
 reported, and neither is a maximum that only says how much is padded. Of a forward pass that takes a single sample, and
-makes a batch of it, the finding is of medium confidence. Meta-learning and test-time adaptation normalise with the test batch on purpose: say so with an ignore
-comment.
+makes a batch of it, the finding is of medium confidence. Meta-learning and test-time adaptation normalise with the test
+batch on purpose: say so with an ignore comment.
 
 ## References
 
