@@ -201,12 +201,13 @@ def _take(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> V
     count = value.value if isinstance(value, Const) and type(value.value) is int and value.value >= 0 else None
     single = dataset.single or count == 1
     if dataset.batching is not None:  # so many batches are wanted; whether they are all does not matter
-        return replace(dataset, batching=dataset.batching.changed(samples=None, drops=None), single=single)
+        batching = dataset.batching.changed(samples=None, drops=None, role=None)
+        return replace(dataset, batching=batching, role=None, single=single)
     if count is None:
-        return replace(_uncounted(interpreter, dataset, arguments), single=dataset.single)
+        return replace(_uncounted(interpreter, dataset, arguments), role=None, single=dataset.single)
     known = count if dataset.samples is None or dataset.samples > count else dataset.samples
     exact = dataset.samples is not None or dataset.repeated
-    return replace(dataset, samples=known if exact else None, repeated=False, single=single)
+    return replace(dataset, samples=known if exact else None, repeated=False, role=None, single=single)
 
 
 def _skip(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Value:
@@ -217,8 +218,9 @@ def _skip(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> V
         and dataset.batching is None
         and dataset.samples is not None
     ):
-        return replace(dataset, samples=max(0, dataset.samples - count.value))
-    return _uncounted(interpreter, dataset, arguments)
+        return replace(dataset, samples=max(0, dataset.samples - count.value), role=None)
+    rest = _uncounted(interpreter, dataset, arguments)
+    return replace(rest, role=None, batching=rest.batching.changed(role=None) if rest.batching is not None else None)
 
 
 def _uncounted(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Dataset:

@@ -82,7 +82,7 @@ def _of_generator(interpreter: Interpreter, generator: Generator) -> Batching:
 def _first_length(interpreter: Interpreter, batch: Value) -> int | None:
     """The length of the first array in a batch."""
     tensor = first_tensor(batch, interpreter)
-    return tensor.shape[0] if tensor is not None and tensor.shape else None
+    return tensor.shape[0] or None if tensor is not None and tensor.shape else None
 
 
 def _batches_by_number(interpreter: Interpreter, instance: Instance) -> tuple[Function, Function] | None:

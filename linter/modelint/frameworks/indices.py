@@ -59,8 +59,8 @@ def index_of(value: Value, interpreter: Interpreter) -> Index:
         case Window():
             return Index(How.PART, None, value.length)
         case ListObject():
-            items = value.iterate(interpreter)
-            return Index(How.CHOICE, None, None if items is None else len(items))
+            is_mask = any(isinstance(item, Const) and isinstance(item.value, bool) for item in value.items(interpreter))
+            return Index(How.CHOICE, None, None if is_mask else value.count(interpreter))
     return Index(How.UNKNOWN)
 
 

@@ -86,6 +86,8 @@ def rounding_of(
         measured = _measured(division.left)
         again = by_size and measured is not None
         return Rounding(script.site(division), again=True) if again else None
+    if _is_divided(division, script):
+        return None
     if not by_size and (counted is Counted.UNKNOWN or None not in (divisor, size)):
         return None
     samples = number_of(evaluate(division.left))
@@ -93,6 +95,18 @@ def rounding_of(
     if samples is not None and divisor:
         dropped = max(0, samples - samples // divisor * (size or divisor))
     return Rounding(script.site(division), dropped)
+
+
+def _is_divided(division: libcst.BinaryOperation, script: Script) -> bool:
+    """Whether the divisor was chosen, or is asserted, to leave no remainder (``length % size == 0``)."""
+    asserted = (node.test for node in descendants_of(script.module) if isinstance(node, libcst.Assert))
+    return any(
+        isinstance(node, libcst.BinaryOperation)
+        and isinstance(node.operator, libcst.Modulo)
+        and node.left.deep_equals(division.left)
+        for one in (written_as(division.right, script), *asserted)
+        for node in descendants_of(one)
+    )
 
 
 def _is_of_training(number: libcst.BaseExpression) -> bool:

@@ -143,6 +143,9 @@ class Tensor(Value):
             note_single(interpreter, self)
         return self._indexed([_index_of(one, interpreter) for one in indices])
 
+    def part(self, interpreter: Interpreter, number: int) -> Value:
+        return replace(self, shape=None, structured=False)  # who takes it apart knows that it is no array of samples
+
     def element(self, interpreter: Interpreter) -> Value:
         if self.structured and self.calls:  # an output of a model
             return replace(self, shape=None, structured=False)
@@ -153,7 +156,8 @@ class Tensor(Value):
         symbolic = self.symbolic
         if symbolic is not None and not all(index.keeps_all for index in indices):
             symbolic = GraphNode(None, (symbolic,))
-        role = self.batching.role if self.batching is not None else None
+        # a part of what is there for training may well be held out
+        role = self.batching.role if self.batching is not None and first.how is not How.PART else None
         return replace(
             self,
             symbolic=symbolic,

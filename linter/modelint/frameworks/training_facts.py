@@ -122,7 +122,7 @@ class TrainingFacts:
         if size is None and batching.size is not None:
             size, is_assumed = batching.size, batching.assumed
         elif size is None and event.through == "train_on_batch":
-            size, place = batching.samples, None
+            size, place = batching.samples or None, None
         elif size is None and event.batch_size is None and batching.samples is not None and batching.site is None:
             size, place = DEFAULT_BATCH, None
         samples = _training_samples(event, batching)

@@ -178,7 +178,7 @@ class Statements(Expressions):
             middle = items[starred : len(items) - after]
             items = [*items[:starred], self.new_list(tuple(middle)), *items[len(items) - after :]]
         if items is None or len(items) != len(targets):
-            items = [value.item(self.own, Const(index)) for index in range(len(targets))]
+            items = [value.part(self.own, number) for number in range(len(targets))]
         for one, item in zip(targets, items, strict=True):
             self.assign(one.value, item, frame)
 

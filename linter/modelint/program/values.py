@@ -63,6 +63,10 @@ class Value:
         """Its elements if all of them are known, else None."""
         return None
 
+    def part(self, interpreter: Interpreter, number: int) -> Value:
+        """One of the values that ``a, b = self`` binds."""
+        return self.item(interpreter, Const(number))
+
     def element(self, interpreter: Interpreter) -> Value:
         """One value that stands for any of its elements."""
         return UNKNOWN
@@ -220,6 +224,9 @@ class Union(Value):
 
     def item(self, interpreter: Interpreter, index: Value) -> Value:
         return join_all([value.item(interpreter, index) for value in self.values])
+
+    def part(self, interpreter: Interpreter, number: int) -> Value:
+        return join_all([value.part(interpreter, number) for value in self.values])
 
     def element(self, interpreter: Interpreter) -> Value:
         return join_all([value.element(interpreter) for value in self.values])
