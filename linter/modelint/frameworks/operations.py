@@ -339,7 +339,10 @@ def _split(interpreter: Interpreter, last: str, arguments: Arguments, tensors: l
 
 def _operands(interpreter: Interpreter, last: str, arguments: Arguments) -> Iterator[Tensor]:
     """The tensors among the arguments of an operation. What a shape is made of is not in the result."""
-    position, *names = SHAPING.get(last, (None,))
+    if last not in SHAPING:
+        yield from tensors_in(arguments.all(), interpreter)
+        return
+    position, *names = SHAPING[last]
     values = [(index == position, value) for index, value in enumerate(arguments.positional)]
     values += [(name in names, value) for name, value in arguments.keywords.items()]
     for is_shape, value in values:

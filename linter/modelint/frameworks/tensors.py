@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from modelint.frameworks.batching import Batching
@@ -79,9 +80,7 @@ class Tensor(Value):
 
     def joined(self, other: Value) -> Value | None:
         """One for two that differ in their form alone."""
-        if not isinstance(other, Tensor) or self.calls != other.calls:
-            return None
-        if replace(self, shape=other.shape, structured=other.structured) != other:
+        if not isinstance(other, Tensor) or _matter(self) != _matter(other):
             return None
         shape = self.shape if self.shape == other.shape else None
         return replace(self, shape=shape, structured=self.structured or other.structured)
@@ -166,6 +165,11 @@ class Tensor(Value):
             batching=self.batching if first.keeps_all else Batching(role=role) if role else None,
             structured=False,
         )
+
+
+_FORM = frozenset(("shape", "structured"))
+_matter = attrgetter(*(one.name for one in fields(Tensor) if one.name not in _FORM))
+"""All that a tensor is, but its form."""
 
 
 def _index_of(value: Value, interpreter: Interpreter) -> Index:
