@@ -274,6 +274,14 @@ class RandomGenerator(Object):
         )
 
 
+def _shown(interpreter: Interpreter, arguments: Arguments) -> Value:
+    """The elements of what is gone through; that many are worth a progress bar, so they are not told apart."""
+    value = arguments.at(0)
+    if value.iterate(interpreter) is None:
+        return value
+    return interpreter.new_list((), value.element(interpreter))
+
+
 SHOWING_PROGRESS = (
     "alive_progress.alive_it",
     "fastprogress.fastprogress.progress_bar",
@@ -293,7 +301,8 @@ SHOWING_PROGRESS = (
 """What gives the elements of its first argument, and shows how many have been taken."""
 
 _HANDLERS: dict[str, Handler] = {
-    **dict.fromkeys((*SHOWING_PROGRESS, "tensorflow_datasets.as_numpy"), _identity),
+    **dict.fromkeys(SHOWING_PROGRESS, _shown),
+    "tensorflow_datasets.as_numpy": _identity,
     "numpy.random.default_rng": lambda i, a: RandomGenerator(),
     "numpy.random.RandomState": lambda i, a: RandomGenerator(),
     "keras.Sequential": make_sequential,
