@@ -71,6 +71,7 @@ def test_every_key_is_read(project: Project) -> None:
         pedantic = true
         output-format = "json"
         tiny-batch = 16
+        tiny-batch-values = 20000
         severity = { wrong-mode = "note" }
         [tool.modelint.per-file-ignores]
         "tests/*" = ["mode"]
@@ -83,6 +84,7 @@ def test_every_key_is_read(project: Project) -> None:
     assert [patterns.lines for patterns in configuration.exclude] == [("a",), ("b",)]
     assert (configuration.fail_on, configuration.pedantic) == (Severity.ERROR, True)
     assert (configuration.output_format, configuration.tiny_batch) == ("json", 16)
+    assert configuration.tiny_batch_values == 20_000
     assert str(configuration.frameworks.keras) == "<3.16,>=3.6"
     assert lookup().policy("a.py").severities["wrong-mode"] is Severity.NOTE
     assert enabled() == {"wrong-mode"}

@@ -35,6 +35,7 @@ class Settings:
     tiny_batch: int = 8
     pedantic: bool = False
     declared: Declared = Declared()
+    tiny_batch_values: int | None = None  # values per channel with which no batch is tiny
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +75,8 @@ class Program:
 
         None are if its step runs the model in inference mode, which is a defect of its own.
         """
-        live = tuple(norm for norm in run.model.batchnorms if norm.training is not Passing.FALSE)
+        norms = (norm for norm in run.model.batchnorms if norm.training is not Passing.FALSE)
+        live = tuple(norm for norm in norms if norm.identity not in run.resting)
         if not live or run.through != "loop":
             return live
         place = run.place.resolve()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modelint.facts.calls import Because
 from modelint.facts.model import KerasVersion, Layer, Mode, Model
@@ -41,7 +41,9 @@ class TrainingRun:
     ``remainder`` the size of the last partial batch (None: there is none, or it is dropped; an unbounded interval:
     there may be one of unknown size). ``replicas`` over which the batch is divided, ``synchronized`` BatchNorm,
     ``accumulation`` steps of gradient accumulation that divide the batch again.
-    ``batch_place`` is where the batch size was written; ``samples`` the length of the data where known.
+    ``batch_place`` is where the batch size was written; ``samples`` the length of the data where known. ``positions``
+    has, by the identity of a layer, over how many positions of a sample a BatchNorm averages, where that is known.
+    ``resting`` are the identities of layers that run in inference mode.
     """
 
     place: Located
@@ -53,11 +55,12 @@ class TrainingRun:
     samples: int | None = None
     replicas: Interval = Interval(1, 1)
     accumulation: int = 1
-    threshold: int = 8  # batch sizes below it are tiny; from the configuration
-    spatial: int | None = None  # positions per sample over which the smallest BatchNorm averages, where known
     certain: bool = True
+    among: Interval | None = None  # the batch sizes of all pipelines between which the program chooses this one
     deliberate: str | None = None
     evaluated: bool = False  # the same batches are also evaluated on
+    positions: Mapping[int, int] = field(default_factory=dict)
+    resting: frozenset[int] = frozenset()
     because: Because = ()
 
     @property
@@ -99,14 +102,17 @@ class DroppedSamples:
     """Evaluation or prediction that leaves the last partial batch out.
 
     ``place`` is the pipeline step or the step count that drops; ``used_at`` the evaluation. ``how`` is
-    e.g. ``"drop_remainder=True"`` or ``"n // batch_size"``. ``dropped`` is the number of samples, where known.
+    e.g. ``"drop_remainder=True"`` or ``"steps is rounded down"``. ``dropped`` is the number of samples, where known,
+    ``what`` says it in words where it is not. ``trained``: what makes the batches makes those of a training too.
     """
 
     place: Located
     used_at: Located
     how: str
     dropped: int | None = None
-    trained: bool = False  # the same batches are also trained on
+    what: str = "the last partial batch"
+    trained: bool = False
+    certain: bool = True
     because: Because = ()
 
 
@@ -152,7 +158,8 @@ class BatchReduction:
     """An operation in a forward pass that mixes samples.
 
     ``operation`` is its canonical name, ``axis`` what it reduces or normalises over (None: all axes).
-    ``guarded``: it runs only in train mode. ``loss``: its result only feeds a loss or metric.
+    ``guarded``: it runs only in train mode. ``loss``: its result only feeds a loss or metric. ``certain``: what it
+    works on is a batch.
     """
 
     place: Located
@@ -160,6 +167,7 @@ class BatchReduction:
     axis: tuple[int, ...] | None
     guarded: bool
     loss: bool = False
+    certain: bool = True
     function: str | None = None
     owner: str | None = None  # the class whose forward pass it stands in
     because: Because = ()

@@ -9,7 +9,7 @@ import libcst
 
 from modelint.documents import Site
 from modelint.facts import Because, Comparison, KerasVersion, Layer, Mode, Model, ModelCall, Passing, Purpose
-from modelint.frameworks.datasets import Batching
+from modelint.frameworks.batching import Batching
 from modelint.frameworks.events import CallEvent, CompareEvent, Event, GradientEvent, ModeEvent
 from modelint.frameworks.given import GivenNetwork
 from modelint.frameworks.handed_on import is_literal, mode_written

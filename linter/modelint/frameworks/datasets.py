@@ -5,89 +5,58 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from modelint.documents import Site
+import libcst
+
+from modelint.documents.trees import descendants_of
+from modelint.frameworks.batching import Batching, common, either, size_of
 from modelint.frameworks.events import DrawEvent, record
-from modelint.frameworks.tensors import Tensor, first_tensor, tensors_in
+from modelint.frameworks.tensors import Tensor, first_tensor
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import (
+    NONE,
     UNKNOWN,
     Builtin,
     Const,
     Function,
     Range,
     Tuple,
-    Union,
+    Unknown,
     Value,
     alternatives,
 )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Batching:
-    """How samples are put into batches.
+class Dataset(Value):
+    """A pipeline. ``samples`` counts unbatched elements; ``element`` stands for any of them.
 
-    ``size`` is the batch size as a number or bounds (None: not batched, or unknown); ``assumed``: it is the default of
-    an option. ``drops``: the last partial batch is left out (None: unknown), at ``drop_site``. ``samples``: how many
-    there are; ``repeated``: endless before batching, so that no partial batch arises. ``role``: "training" or
-    "evaluation", where the pipeline says so.
+    Pipelines between which a program chooses are one that has what they have in common, and all their batchings: what
+    is done with it is executed once.
     """
 
-    size: int | Range | None = None
-    assumed: bool = False
-    site: Site | None = None
-    drops: bool | None = False
-    drop_site: Site | None = None
-    samples: int | None = None
-    repeated: bool = False
-    role: str | None = None
-
-    @property
-    def partial(self) -> int | None:
-        """The size of the last partial batch: 0 if there is none, None if it is not known."""
-        if self.drops or self.repeated:
-            return 0
-        if self.samples is None or not isinstance(self.size, int) or self.size < 1:
-            return None
-        return self.samples % self.size
-
-
-def size_of(value: Value | None) -> tuple[int | Range | None, bool]:
-    """A batch size as number or bounds, and whether it is only assumed."""
-    if isinstance(value, Const) and type(value.value) is int and value.value > 0:
-        return value.value, value.assumed
-    if isinstance(value, Range):
-        return value, False
-    if isinstance(value, Union):
-        sizes = [v.value for v in value.values if isinstance(v, Const) and type(v.value) is int]
-        if len(sizes) == len(value.values):
-            return Range(min(sizes), max(sizes)), any(v.assumed for v in value.values if isinstance(v, Const))
-    return None, False
-
-
-def batching_of(interpreter: Interpreter, data: Value) -> Batching | None:
-    """The batches that a value gives as data of ``fit``, ``predict`` and so on."""
-    for one in alternatives(data):
-        if isinstance(one, Dataset):
-            return one.batching or Batching(samples=one.samples)
-        if isinstance(one, Tuple) and one.items and isinstance(one.items[0], Dataset):
-            return one.items[0].batching
-    tensor = first_tensor(data, interpreter)
-    if tensor is not None and tensor.shape:
-        return Batching(samples=tensor.shape[0], role=tensor.batching.role if tensor.batching else None)
-    return None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Dataset(Value):
-    """A pipeline. ``samples`` counts unbatched elements; ``element`` stands for any of them."""
+    JOINS = True
 
     samples: int | None = None
     batching: Batching | None = None
-    repeated: bool = False
+    repeated: bool | None = False  # None: perhaps
     role: str | None = None
     arity: int | None = None  # an element is a tuple of so many parts
-    augmented: tuple[Value, ...] = ()
+    certain: bool = True  # it is known to be one
+    single: bool = False  # it has one element
+
+    def joined(self, other: Value) -> Value | None:
+        if not isinstance(other, Dataset) or (self.batching is None) is not (other.batching is None):
+            return None
+        return Dataset(
+            common((self.samples, other.samples)),
+            either(self.batching, other.batching) if self.batching and other.batching else None,
+            common((self.repeated, other.repeated)),
+            common((self.role, other.role)),
+            common((self.arity, other.arity)),
+            self.certain and other.certain,
+            self.single and other.single,
+        )
 
     def attribute(self, interpreter: Interpreter, name: str) -> Value:
         step = _STEPS.get(name)
@@ -95,8 +64,13 @@ class Dataset(Value):
             return Builtin(f"dataset.{name}", lambda i, a: step(i, self, a))
         if name == "__len__":
             return Builtin("dataset.__len__", lambda i, a: self.length())
-        if name in ("cardinality", "samples", "n"):
+        if name in ("samples", "n"):
             return UNKNOWN if self.samples is None else Const(self.samples)
+        if name == "batch_size":
+            size = self.batching.size if self.batching is not None else None
+            return Const(size) if isinstance(size, int) else UNKNOWN
+        if name == "cardinality":
+            return Builtin("dataset.cardinality", lambda i, a: self.length())
         if name in ("element_spec", "class_names", "class_indices", "num_classes", "image_shape"):
             return UNKNOWN
         return Builtin(f"dataset.{name}", lambda i, a: self)
@@ -110,10 +84,14 @@ class Dataset(Value):
     def item(self, interpreter: Interpreter, index: Value) -> Value:
         return self.element(interpreter)
 
+    def iterate(self, interpreter: Interpreter) -> Sequence[Value] | None:
+        return (self.element(interpreter),) if self.single else None
+
     def element(self, interpreter: Interpreter) -> Value:
         batching = self.batching or (Batching(role=self.role) if self.role else None)
-        tensor = Tensor(batching=batching)
-        return tensor if self.arity is None else Tuple((tensor,) * self.arity)
+        if self.arity is None:
+            return Tensor(batching=batching, structured=True)
+        return Tuple((Tensor(batching=batching),) * self.arity)
 
 
 class BatchCount(Range):
@@ -132,15 +110,34 @@ def _batch(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> 
         drops: bool | None = False
     else:
         drops = drop.value if isinstance(drop, Const) and isinstance(drop.value, bool) and not drop.assumed else None
-    if dataset.batching is not None:  # batches of batches: windows, not samples
-        return replace(dataset, batching=replace(dataset.batching, size=None, samples=None))
     site = arguments.site
-    return replace(
-        dataset,
-        batching=Batching(
-            size, is_assumed, site, drops, site if drops else None, dataset.samples, dataset.repeated, dataset.role
-        ),
+    if dataset.batching is not None:  # batches of batches: of windows, of tasks, not of samples
+        return replace(dataset, batching=Batching(site=site, drops=None, role=dataset.role))
+    if drops and _is_for_fixed_shapes(interpreter):
+        drops = None
+    batching = Batching(
+        size,
+        is_assumed,
+        site,
+        drops,
+        site if drops else None,
+        dataset.samples,
+        dataset.repeated,
+        dataset.role,
+        certain=dataset.certain,
     )
+    return replace(dataset, batching=batching)
+
+
+def _is_for_fixed_shapes(interpreter: Interpreter) -> bool:
+    """Whether the code under way stands under a test for a device that cannot take a smaller batch."""
+    nodes = (node for guard in interpreter.guards for node in descendants_of(guard.node))
+    return any("tpu" in node.value.lower() for node in nodes if isinstance(node, libcst.Name))
+
+
+def _rebatch(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Value:
+    samples = dataset.batching.samples if dataset.batching is not None else dataset.samples
+    return _batch(interpreter, replace(dataset, batching=None, samples=samples), arguments)
 
 
 def _padded_batch(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Value:
@@ -155,7 +152,7 @@ def _padded_batch(interpreter: Interpreter, dataset: Dataset, arguments: Argumen
 
 
 def _unbatch(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Value:
-    return replace(dataset, batching=None)
+    return replace(dataset, batching=None, single=False)
 
 
 def _shuffle(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Value:
@@ -188,25 +185,29 @@ def _map(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Va
 
 
 def _repeat(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Value:
-    count = arguments.get(0, "count")
-    endless = count is None or (isinstance(count, Const) and count.value in (None, -1))
-    if endless and dataset.batching is None:
-        return replace(dataset, repeated=True, samples=None)
-    if dataset.batching is None:
-        times = count.value if isinstance(count, Const) and type(count.value) is int else None
-        return replace(dataset, samples=dataset.samples * times if dataset.samples and times else None)
-    return dataset
+    count = arguments.get(0, "count") or NONE
+    if dataset.batching is not None:
+        return replace(dataset, single=False)
+    if not isinstance(count, Const):
+        return replace(dataset, repeated=None, samples=None, single=False)
+    if count.value in (None, -1):
+        return replace(dataset, repeated=None if count.assumed else True, samples=None, single=False)
+    times = count.value if type(count.value) is int and not count.assumed else None
+    return replace(dataset, samples=dataset.samples * times if dataset.samples and times else None, single=False)
 
 
 def _take(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Value:
-    count = arguments.at(0, "count")
-    if isinstance(count, Const) and type(count.value) is int and count.value >= 0:
-        if dataset.batching is not None:
-            return replace(dataset, batching=replace(dataset.batching, samples=None))
-        known = count.value if dataset.samples is None or dataset.samples > count.value else dataset.samples
-        exact = dataset.samples is not None or dataset.repeated
-        return replace(dataset, samples=known if exact else None, repeated=False)
-    return _uncounted(interpreter, dataset, arguments)
+    value = arguments.at(0, "count")
+    count = value.value if isinstance(value, Const) and type(value.value) is int and value.value >= 0 else None
+    single = dataset.single or count == 1
+    if dataset.batching is not None:  # so many batches are wanted; whether they are all does not matter
+        batching = dataset.batching.changed(samples=None, drops=None, role=None)
+        return replace(dataset, batching=batching, role=None, single=single)
+    if count is None:
+        return replace(_uncounted(interpreter, dataset, arguments), role=None, single=dataset.single)
+    known = count if dataset.samples is None or dataset.samples > count else dataset.samples
+    exact = dataset.samples is not None or dataset.repeated
+    return replace(dataset, samples=known if exact else None, repeated=False, role=None, single=single)
 
 
 def _skip(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Value:
@@ -217,13 +218,25 @@ def _skip(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> V
         and dataset.batching is None
         and dataset.samples is not None
     ):
-        return replace(dataset, samples=max(0, dataset.samples - count.value))
-    return _uncounted(interpreter, dataset, arguments)
+        return replace(dataset, samples=max(0, dataset.samples - count.value), role=None)
+    rest = _uncounted(interpreter, dataset, arguments)
+    return replace(rest, role=None, batching=rest.batching.changed(role=None) if rest.batching is not None else None)
 
 
-def _uncounted(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Value:
+def _uncounted(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Dataset:
     batching = dataset.batching
-    return replace(dataset, samples=None, batching=replace(batching, samples=None) if batching is not None else None)
+    return replace(
+        dataset,
+        samples=None,
+        batching=batching.changed(samples=None) if batching is not None else None,
+        single=False,
+    )
+
+
+def _apply(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Value:
+    function = arguments.at(0, "transformation_func")
+    result = interpreter.call(function, Arguments((dataset,), {}, arguments.node, arguments.frame))
+    return result if isinstance(result, Dataset) else _uncounted(interpreter, dataset, arguments)
 
 
 def _flow(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Value:
@@ -246,14 +259,16 @@ _STEPS: dict[str, Step] = {
     "batch": _batch,
     "padded_batch": _padded_batch,
     "ragged_batch": _batch,
+    "rebatch": _rebatch,
     "unbatch": _unbatch,
     "shuffle": _shuffle,
     "map": _map,
     "repeat": _repeat,
     "take": _take,
     "skip": _skip,
+    "apply": _apply,
     **dict.fromkeys(
-        ("filter", "flat_map", "interleave", "window", "shard", "concatenate", "apply", "enumerate", "group_by_window"),
+        ("filter", "flat_map", "interleave", "window", "shard", "concatenate", "enumerate", "group_by_window"),
         _uncounted,
     ),
     "flow": _flow,
@@ -263,69 +278,37 @@ _STEPS: dict[str, Step] = {
     "get_next": lambda i, d, a: d.element(i),
 }
 
-
-def from_tensors(interpreter: Interpreter, arguments: Arguments) -> Value:
-    """``tf.data.Dataset.from_tensor_slices(tensors)``."""
-    data = arguments.at(0, "tensors")
-    lengths = {tensor.shape[0] for tensor in tensors_in((data,), interpreter) if tensor.shape}
-    roles = {tensor.batching.role for tensor in tensors_in((data,), interpreter) if tensor.batching is not None}
-    items = data.iterate(interpreter) if isinstance(data, Tuple) else None
-    samples = lengths.pop() if len(lengths) == 1 else None
-    if samples is None and not isinstance(data, Tuple):
-        known = data.iterate(interpreter)
-        samples = len(known) if known is not None else None
-    return Dataset(
-        samples, arity=len(items) if items is not None else None, role=roles.pop() if len(roles) == 1 else None
-    )
+SHOWING = frozenset(("batch", "padded_batch", "ragged_batch"))
+"""The steps by which a value of which nothing is known shows to be a pipeline."""
 
 
-def counted(interpreter: Interpreter, arguments: Arguments) -> Value:
-    """``tf.data.Dataset.range(n)``."""
-    value = arguments.at(0)
-    exact = len(arguments.positional) == 1 and isinstance(value, Const) and type(value.value) is int
-    return Dataset(value.value if exact and isinstance(value, Const) else None)
+def step_of_unknown(name: str) -> Value | None:
+    """An attribute of a value of which nothing is known, if having it makes that a pipeline."""
+    if name not in SHOWING:
+        return None
+    step = _STEPS[name]
+
+    def run(interpreter: Interpreter, arguments: Arguments) -> Value:
+        size = arguments.get(0, "batch_size")
+        if size is None or not _may_be_size(size, told="drop_remainder" in arguments.keywords):
+            return interpreter.library.unknown_call(interpreter, UNKNOWN, arguments)
+        return step(interpreter, Dataset(certain=False), arguments)
+
+    return Builtin(f"dataset.{name}", run)
 
 
-def zipped(interpreter: Interpreter, arguments: Arguments) -> Value:
-    """``tf.data.Dataset.zip(datasets)``."""
-    parts: Sequence[Value] = arguments.at(0).iterate(interpreter) or arguments.positional
-    datasets = [part for part in parts if isinstance(part, Dataset)]
-    if not datasets:
-        return Dataset()
-    return replace(datasets[0], arity=len(parts))
+def _may_be_size(value: Value, *, told: bool) -> bool:
+    """Whether a value is a number of samples; ``told``: another argument says that a batch is made."""
+    size, _ = size_of(value)
+    return size is not None or (told and all(isinstance(one, (Unknown, Const)) for one in alternatives(value)))
 
 
-def from_directory(interpreter: Interpreter, arguments: Arguments) -> Value:
-    """``keras.utils.image_dataset_from_directory(..., batch_size=32)``."""
-    given = arguments.get(None, "batch_size")
-    if isinstance(given, Const) and given.value is None:
-        return Dataset(arity=2)
-    size, is_assumed = size_of(given) if given is not None else (32, False)
-    subset = arguments.get(None, "subset")
-    role = None
-    if isinstance(subset, Const):
-        role = {"training": "training", "validation": "evaluation"}.get(str(subset.value))
-    return Dataset(None, Batching(size, is_assumed, arguments.site, False, None, None, False, role), arity=2, role=role)
-
-
-DATASETS = {
-    "mnist": (60_000, 10_000, (28, 28)),
-    "fashion_mnist": (60_000, 10_000, (28, 28)),
-    "cifar10": (50_000, 10_000, (32, 32, 3)),
-    "cifar100": (50_000, 10_000, (32, 32, 3)),
-    "imdb": (25_000, 25_000, ()),
-    "reuters": (8_982, 2_246, ()),
-    "boston_housing": (404, 102, (13,)),
-}
-"""The samples in ``keras.datasets`` as their documentation gives them (training, test, shape of one)."""
-
-
-def load_data(name: str) -> Value:
-    """``keras.datasets.NAME.load_data()``."""
-    training, test, shape = DATASETS[name]
-
-    def part(length: int, role: str) -> Value:
-        batching = Batching(role=role)
-        return Tuple((Tensor(shape=(length, *shape), batching=batching), Tensor(shape=(length,), batching=batching)))
-
-    return Tuple((part(training, "training"), part(test, "evaluation")))
+def passed_on(interpreter: Interpreter, arguments: Arguments) -> Dataset | None:
+    """What an unknown function probably makes of a pipeline: one that gives the same batches."""
+    given = arguments.get(0)
+    if not isinstance(given, Dataset):
+        return None
+    batching = given.batching
+    if batching is not None:
+        batching = batching.changed(samples=None, repeated=batching.repeated or None, certain=False)
+    return Dataset(batching=batching, repeated=given.repeated or None, role=given.role, certain=False)

@@ -26,9 +26,10 @@ _TESTING = re.compile(
 )
 
 if TYPE_CHECKING:
-    from modelint.frameworks.datasets import Batching
-    from modelint.frameworks.graph import GraphNode
+    from modelint.frameworks.batching import Batching
+    from modelint.frameworks.graph import ForwardContext, GraphNode
     from modelint.frameworks.layers import LayerObject
+    from modelint.frameworks.rounding import Rounding
     from modelint.frameworks.tapes import Tape
 
 
@@ -160,8 +161,9 @@ class EvaluateEvent(Event):
     through: str = field(kw_only=True)
     batching: Batching | None = None
     steps: Value | None = None
-    steps_place: Site | None = None  # where the number of steps is written as a floor division
-    steps_dropped: int | None = None  # what that division leaves out, where known
+    rounding: Rounding | None = None  # of the number of steps
+    one_batch: bool = False  # what it runs over is one batch of a pipeline
+    fixed_shapes: bool = False  # it runs on a device that takes batches of one size only
 
 
 @dataclass(slots=True, eq=False)
@@ -230,6 +232,7 @@ class ReductionEvent(Event):
     axis: tuple[int, ...] | None = None
     reached: frozenset[Training] = ALWAYS
     loss: bool = False
+    forward: ForwardContext | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -243,7 +246,9 @@ class CompareEvent(Event):
 
 @dataclass(slots=True, eq=False)
 class MeanEvent(Event):
-    """A sum of means over batches divided by the number of batches."""
+    """A sum of means over batches divided by the number of batches; ``calls`` are those that the means are of."""
+
+    calls: frozenset[CallEvent] = frozenset()
 
 
 @dataclass(slots=True, eq=False)

@@ -31,6 +31,7 @@ class GraphNode:
     """A symbolic tensor: the output of a part of a functional model (None: an input or a plain operation).
 
     It is ``presumed`` to be one where a layer is called on something unknown, which may as well be an array.
+    ``elementwise``: a plain operation that leaves every element where it is.
     """
 
     part: Part | None
@@ -38,6 +39,7 @@ class GraphNode:
     shape: tuple[int | None, ...] | None = None
     inlined: bool = False  # the output of a model, not of a call of it
     presumed: bool = False
+    elementwise: bool = False
     identity: int = field(default_factory=new_identity)
 
     def ancestors(self) -> list[GraphNode]:
@@ -58,11 +60,15 @@ class GraphNode:
 
 @dataclass(slots=True, eq=False)
 class ForwardContext:
-    """A user's forward pass under examination: the parts it has called so far."""
+    """A user's forward pass under examination: the parts it has called so far.
+
+    ``single``: it makes a batch of its input, which therefore may be a single sample.
+    """
 
     owner: Value
     parts: list[Part] = field(default_factory=list)
     opaque: bool = False
+    single: bool = False
 
     def add(self, interpreter: Interpreter, part: Part) -> None:
         """Note that the forward pass calls a part."""

@@ -8,13 +8,15 @@ from collections.abc import Callable, Hashable
 import libcst
 
 from modelint.facts import Declared, Passing
-from modelint.frameworks import datasets, given, guards
+from modelint.frameworks import dataset_sources, datasets, given, guards
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.applications import contents
 from modelint.frameworks.declared_names import declared_handlers
-from modelint.frameworks.events import MeanEvent, ModeEvent, SeedEvent, record
+from modelint.frameworks.events import ModeEvent, SeedEvent, record
+from modelint.frameworks.fitting import run_of_unknown
 from modelint.frameworks.graph import GraphNode, Part, forward_pass, is_differentiated
 from modelint.frameworks.layers import LayerObject, Variables, call_layer, input_tensor, make_layer, note_trainable
+from modelint.frameworks.means import is_adding_up, note_mean_of_means
 from modelint.frameworks.models import (
     OpaqueModel,
     Sequential,
@@ -27,7 +29,8 @@ from modelint.frameworks.models import (
 )
 from modelint.frameworks.names import canonical, layer_kind
 from modelint.frameworks.nests import gathered, map_structure
-from modelint.frameworks.operations import array_shape, compare, note_mixing, operate
+from modelint.frameworks.operations import compare, note_mixing, operate
+from modelint.frameworks.shapes import array_shape, broadcast
 from modelint.frameworks.structure import base_name
 from modelint.frameworks.tapes import Optimizer, Strategy, Tape, gradient_function, graph_gradients, note_scope
 from modelint.frameworks.tensors import Tensor, merged, tensors_in, use
@@ -109,6 +112,10 @@ FORWARD_METHODS = frozenset(
 )
 
 
+COMPARING = frozenset(("Equal", "NotEqual", "LessThan", "LessThanEqual", "GreaterThan", "GreaterThanEqual"))
+"""Operators that give a mask: what it selects is not as long as it is."""
+
+
 class Named(External):
     """A name of a library that is known: calling it runs its handler."""
 
@@ -185,8 +192,8 @@ def _mirrored(interpreter: Interpreter, arguments: Arguments) -> Value:
     return Strategy(replicas)
 
 
-def _strategy(low: int, high: int | None) -> Handler:
-    return lambda interpreter, arguments: Strategy(Range(low, high))
+def _strategy(low: int, high: int | None, *, fixed_shapes: bool = False) -> Handler:
+    return lambda interpreter, arguments: Strategy(Range(low, high), fixed_shapes)
 
 
 def _map_function(interpreter: Interpreter, arguments: Arguments) -> Value:
@@ -214,7 +221,7 @@ def _merge(kind: str) -> Handler:
 
 
 def _load_data(name: str) -> Handler:
-    return lambda interpreter, arguments: datasets.load_data(name)
+    return lambda interpreter, arguments: dataset_sources.load_data(name)
 
 
 def _clone(interpreter: Interpreter, arguments: Arguments) -> Value:
@@ -262,10 +269,40 @@ class RandomGenerator(Object):
 
     def _draw(self, interpreter: Interpreter, name: str, arguments: Arguments) -> Value:
         tensors = list(tensors_in(arguments.all(), interpreter))
-        return merged(tensors) or Tensor(shape=array_shape(interpreter, name, arguments), literal=True)
+        return merged(tensors) or Tensor(
+            shape=array_shape(interpreter, f"numpy.random.{name}", arguments), literal=True
+        )
 
+
+def _shown(interpreter: Interpreter, arguments: Arguments) -> Value:
+    """The elements of what is gone through; that many are worth a progress bar, so they are not told apart."""
+    value = arguments.at(0)
+    if value.iterate(interpreter) is None:
+        return value
+    return interpreter.new_list((), value.element(interpreter))
+
+
+SHOWING_PROGRESS = (
+    "alive_progress.alive_it",
+    "fastprogress.fastprogress.progress_bar",
+    "fastprogress.progress_bar",
+    "progressbar.progressbar",
+    "rich.progress.track",
+    "tqdm.auto.tqdm",
+    "tqdm.autonotebook.tqdm",
+    "tqdm.gui.tqdm",
+    "tqdm.notebook.tqdm",
+    "tqdm.rich.tqdm",
+    "tqdm.std.tqdm",
+    "tqdm.tqdm",
+    "tqdm.tqdm_gui",
+    "tqdm.tqdm_notebook",
+)
+"""What gives the elements of its first argument, and shows how many have been taken."""
 
 _HANDLERS: dict[str, Handler] = {
+    **dict.fromkeys(SHOWING_PROGRESS, _shown),
+    "tensorflow_datasets.as_numpy": _identity,
     "numpy.random.default_rng": lambda i, a: RandomGenerator(),
     "numpy.random.RandomState": lambda i, a: RandomGenerator(),
     "keras.Sequential": make_sequential,
@@ -306,17 +343,19 @@ _HANDLERS: dict[str, Handler] = {
     "tensorflow.distribute.MirroredStrategy": _mirrored,
     "tensorflow.distribute.experimental.MultiWorkerMirroredStrategy": _strategy(1, None),
     "tensorflow.distribute.MultiWorkerMirroredStrategy": _strategy(1, None),
-    "tensorflow.distribute.TPUStrategy": _strategy(1, None),
-    "tensorflow.distribute.experimental.TPUStrategy": _strategy(1, None),
+    "tensorflow.distribute.TPUStrategy": _strategy(1, None, fixed_shapes=True),
+    "tensorflow.distribute.experimental.TPUStrategy": _strategy(1, None, fixed_shapes=True),
     "tensorflow.distribute.OneDeviceStrategy": _strategy(1, 1),
     "tensorflow.distribute.get_strategy": _strategy(1, 1),
-    "tensorflow.data.Dataset.from_tensor_slices": datasets.from_tensors,
+    "tensorflow.data.Dataset.from_tensor_slices": dataset_sources.from_tensors,
     "tensorflow.data.Dataset.from_tensors": lambda i, a: datasets.Dataset(),
-    "tensorflow.data.Dataset.range": datasets.counted,
-    "tensorflow.data.Dataset.zip": datasets.zipped,
+    "tensorflow.data.Dataset.range": dataset_sources.counted,
+    "tensorflow.data.Dataset.zip": dataset_sources.zipped,
+    "tensorflow_datasets.builder": dataset_sources.builder,
+    "tensorflow_datasets.load": dataset_sources.load_split,
     "keras.preprocessing.image.ImageDataGenerator": lambda i, a: datasets.Dataset(),
     **{
-        f"keras.utils.{name}": datasets.from_directory
+        f"keras.utils.{name}": dataset_sources.from_directory
         for name in (
             "image_dataset_from_directory",
             "text_dataset_from_directory",
@@ -324,7 +363,7 @@ _HANDLERS: dict[str, Handler] = {
             "timeseries_dataset_from_array",
         )
     },
-    **{f"keras.datasets.{name}.load_data": _load_data(name) for name in datasets.DATASETS},
+    **{f"keras.datasets.{name}.load_data": _load_data(name) for name in dataset_sources.DATASETS},
     **{name: _seed(name) for name in SEEDING},
 }
 
@@ -358,20 +397,7 @@ def _named(dotted: str) -> Value:
         ("Dataset", "from_generator", "list_files", "Dataset.random")
     ):
         return Named(name, lambda i, a: datasets.Dataset())
-    if name == "tensorflow_datasets.load":
-        return Named(name, _load_split)
     return External(name)
-
-
-def _load_split(interpreter: Interpreter, arguments: Arguments) -> Value:
-    """``tfds.load(name, split=...)``."""
-    size = arguments.get(None, "batch_size")
-    number, is_assumed = datasets.size_of(size)
-    batching = datasets.Batching(number, is_assumed, arguments.site) if number is not None else None
-    split = arguments.get(None, "split")
-    items = split.iterate(interpreter) if split is not None else None
-    one = datasets.Dataset(batching=batching)
-    return interpreter.new_list(tuple(one for _ in items)) if items else join_all([one])
 
 
 class Frameworks:
@@ -422,13 +448,16 @@ class Frameworks:
         tensors = list(tensors_in(arguments.all(), interpreter))
         if isinstance(callee, Tensor):
             tensors.append(callee)
-        return merged(tensors) or UNKNOWN
+        return merged(tensors, structured=True) or datasets.passed_on(interpreter, arguments) or UNKNOWN
 
     def unknown_attribute(self, interpreter: Interpreter, value: Value, name: str) -> Value:
         if not isinstance(value, Unknown):
             return UNKNOWN
         if name in ("apply_gradients", "minimize", "compute_gradients"):
             return Optimizer().attribute(interpreter, name)
+        shown = datasets.step_of_unknown(name) or run_of_unknown(name)
+        if shown is not None:
+            return shown
         return given.attribute_value(interpreter, value, name)
 
     def parameter(self, interpreter: Interpreter, function: Function, instance: Instance | None, name: str) -> Value:
@@ -457,14 +486,15 @@ class Frameworks:
                 use(interpreter, tensor, "decision")
         note_mixing(interpreter, tensors)
         averages = all(t.row_mean for t in tensors)
-        accumulates = averages and operator == "Add" and interpreter.loop_depth > 0
+        accumulates = averages and operator == "Add" and is_adding_up(interpreter, operands, node, frame)
         if operator == "Divide" and isinstance(operands[0], (Tensor, Union)) and tensors[0].accumulated:
-            _note_mean_of_means(interpreter, tensors[0], operands[1], node, frame)
+            note_mean_of_means(interpreter, tensors[0], operands[1], node, frame)
         sums = operator in ("Add", "Subtract")
         return merged(
             tensors,
+            elementwise=operator != "MatrixMultiply",
             batch_first=any(t.batch_first for t in tensors),
-            shape=tensors[0].shape,
+            shape=None if operator in COMPARING else broadcast([t.shape for t in tensors]),
             row_mean=averages and (len(tensors) == 1 or sums),
             integer=all(t.integer for t in tensors),
             accumulated=accumulates or (sums and any(t.accumulated for t in tensors)),
@@ -576,17 +606,6 @@ def _is_seeding(callee: Value, node: libcst.CSTNode) -> bool:
     else:
         return False
     return "seed" in name.rpartition(".")[2].lower()
-
-
-def _note_mean_of_means(
-    interpreter: Interpreter, total: Tensor, count: Value, node: libcst.CSTNode, frame: Frame
-) -> None:
-    """Record that a sum of batch means is divided by the number of batches."""
-    counted = all(isinstance(one, (datasets.BatchCount, Const, Range)) for one in alternatives(count))
-    uneven = [c for c in total.calls if c.batching is None or (not c.batching.drops and c.batching.partial != 0)]
-    assert frame.module is not None
-    if counted and uneven:
-        record(interpreter, MeanEvent(frame.module.script.site(node), frame))
 
 
 def _add_variables(interpreter: Interpreter, operands: tuple[Value, ...]) -> Value | None:

@@ -80,7 +80,7 @@ def lower(
         yield from forwards.hard_wired()
         yield from training.runs()
         yield from training.drifts()
-        yield from training.dropped()
+        yield from training.data.dropped()
 
     found = list(facts())
     # forward passes run above have recorded draws, reductions and layers of their own

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TypedDict
 
-import libcst
-
-from modelint.documents import Script, Site
-from modelint.documents.trees import children_of
+from modelint.documents import Site
 from modelint.facts import Passing
 from modelint.frameworks.applications import Contents
-from modelint.frameworks.datasets import Batching, Dataset, batching_of
-from modelint.frameworks.events import CallEvent, EvaluateEvent, FitEvent, ModelEvent, ResetEvent, record
+from modelint.frameworks.events import CallEvent, ModelEvent, ResetEvent, record
+from modelint.frameworks.fitting import RUNNING, Method
 from modelint.frameworks.graph import GraphNode, Part, passing_of
 from modelint.frameworks.guards import reached
 from modelint.frameworks.layer_lists import WEIGHTS, SomeLayer, SomeLayers
 from modelint.frameworks.layers import LayerObject, Variables, connect, note_trainable
 from modelint.frameworks.names import canonical
-from modelint.frameworks.tapes import Tape, note_scope, strategy_scopes
+from modelint.frameworks.tapes import Tape, note_scope
 from modelint.frameworks.tensors import Tensor, merged, tensors_in, use
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
@@ -38,22 +33,6 @@ from modelint.program.values import (
     Value,
     alternatives,
     new_identity,
-)
-
-MOST_STEPS = 2
-"""How often a model's own training step is executed, for something may be frozen between two fits."""
-
-FITTING = frozenset(("fit", "fit_generator", "train_on_batch"))
-EVALUATING = frozenset(
-    (
-        "evaluate",
-        "predict",
-        "evaluate_generator",
-        "predict_generator",
-        "predict_on_batch",
-        "test_on_batch",
-        "predict_classes",
-    )
 )
 
 
@@ -259,7 +238,9 @@ def call_model(
     event = run_event(interpreter, model, arguments, through, passing)
     tensors = list(tensors_in(arguments.all(), interpreter))
     result = merged(tensors) or Tensor()
-    return replace(result, calls=result.calls | {event}, literal=False, shape=None, batching=event.batching)
+    return replace(
+        result, calls=result.calls | {event}, literal=False, shape=None, batching=event.batching, structured=True
+    )
 
 
 def is_layer_class(interpreter: Interpreter, model: Value) -> bool:
@@ -288,150 +269,11 @@ def run_event(
         repeated=interpreter.loop_depth > 0,
         learning_phase=interpreter.memory.get("learning_phase"),
     )
-    if tensors and all(t.literal for t in tensors):
+    made_up = [t.literal for t in tensors if not t.written]
+    if made_up and all(made_up):
         event.uses.add("literal input")
     record(interpreter, event)
     return event
-
-
-Method = Callable[[Interpreter, Value, Arguments], Value]
-
-
-def _fit(through: str) -> Method:
-    def fit(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
-        named = arguments.named(("x", "y", "batch_size", "epochs") if through == "fit" else ("x", "y"))
-        data = named.get("x") or named.get("generator") or UNKNOWN
-        size = named.get("batch_size")
-        record(
-            interpreter,
-            FitEvent(
-                arguments.site,
-                arguments.frame,
-                model=model,
-                through=through,
-                batching=batching_of(interpreter, data),
-                batch_size=size,
-                scopes=strategy_scopes(interpreter, model),
-                keywords={**named, "x": data},
-            ),
-        )
-        run_step(interpreter, model, "train_step", data, arguments)
-        validation = named.get("validation_data")
-        if validation is not None or "validation_steps" in named:
-            record(
-                interpreter,
-                EvaluateEvent(
-                    arguments.site,
-                    arguments.frame,
-                    model=model,
-                    through="validation",
-                    batching=batching_of(interpreter, validation) if validation is not None else None,
-                    steps=named.get("validation_steps"),
-                    **_floor_division(interpreter, arguments, "validation_steps"),
-                ),
-            )
-            run_step(interpreter, model, "test_step", UNKNOWN if validation is None else validation, arguments)
-        return UNKNOWN
-
-    return fit
-
-
-def run_step(interpreter: Interpreter, model: Value, name: str, data: Value, arguments: Arguments) -> None:
-    """Run what the program has ``fit`` or ``evaluate`` do with a batch: its own ``train_step`` or ``test_step``."""
-    for one in alternatives(model):
-        step = interpreter.class_attribute(one.cls, name) if isinstance(one, Instance) else None
-        if not isinstance(one, Instance) or not isinstance(step, Function):
-            continue
-        key = ("run", name, one.identity)
-        if interpreter.memory.get(key, 0) >= MOST_STEPS:
-            continue
-        interpreter.remember(key, interpreter.memory.get(key, 0) + 1)
-        batch = data.element(interpreter) if isinstance(data, Dataset) else UNKNOWN
-        interpreter.loop_depth += 1
-        try:
-            interpreter.call(step.bind(one), Arguments((batch,), {}, arguments.node, arguments.frame))
-        finally:
-            interpreter.loop_depth -= 1
-
-
-class _Division(TypedDict, total=False):
-    steps_place: Site
-    steps_dropped: int | None
-
-
-def _floor_division(interpreter: Interpreter, arguments: Arguments, keyword: str) -> _Division:
-    """Where a number of steps is written as a floor division, and what the division leaves out."""
-    node = arguments.node
-    for argument in node.args if isinstance(node, libcst.Call) else ():
-        if argument.keyword is None or argument.keyword.value != keyword:
-            continue
-        value: libcst.BaseExpression | None = argument.value
-        if isinstance(value, libcst.Name):
-            value = assigned_once(arguments.site.script, value.value)
-        if isinstance(value, libcst.BinaryOperation) and isinstance(value.operator, libcst.FloorDivide):
-            left = interpreter.evaluate(value.left, arguments.frame)
-            right = interpreter.evaluate(value.right, arguments.frame)
-            dropped: int | None = None
-            if isinstance(left, Const) and isinstance(right, Const) and type(left.value) is type(right.value) is int:
-                dropped = left.value % right.value if right.value else None
-            return {"steps_place": arguments.site.script.site(value), "steps_dropped": dropped}
-    return {}
-
-
-def assigned_once(script: Script, name: str) -> libcst.BaseExpression | None:
-    """The only value that a module assigns to a name."""
-    found: list[libcst.BaseExpression] = []
-    stack: list[libcst.CSTNode] = [script.module]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, libcst.Assign):
-            if any(isinstance(t.target, libcst.Name) and t.target.value == name for t in node.targets):
-                found.append(node.value)
-        elif not isinstance(node, libcst.BaseExpression):
-            stack.extend(children_of(node))
-    return found[0] if len(found) == 1 else None
-
-
-def _evaluate(through: str) -> Method:
-    def evaluate(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
-        data = arguments.get(0, "x") or arguments.get(0, "generator") or UNKNOWN
-        batching = batching_of(interpreter, data)
-        record(
-            interpreter,
-            EvaluateEvent(
-                arguments.site,
-                arguments.frame,
-                model=model,
-                through=through,
-                batching=batching,
-                steps=arguments.get(None, "steps"),
-                **_floor_division(interpreter, arguments, "steps"),
-            ),
-        )
-        if through.startswith("evaluate"):
-            run_step(interpreter, model, "test_step", data, arguments)
-        if not through.startswith("predict"):
-            return UNKNOWN
-        event = CallEvent(
-            arguments.site,
-            arguments.frame,
-            model=model,
-            through=through,
-            passing=Passing.ABSENT,
-            batching=batching,
-            arguments=arguments.positional,
-        )
-        record(interpreter, event)
-        return Tensor(calls=frozenset({event}), batching=_prediction_batch(arguments, batching))
-
-    return evaluate
-
-
-def _prediction_batch(arguments: Arguments, batching: Batching | None) -> Batching | None:
-    size = arguments.get(1, "batch_size")
-    if isinstance(size, Const) and type(size.value) is int:
-        return replace(batching or Batching(), size=size.value)
-    return batching
 
 
 def tracked_layers(interpreter: Interpreter, instance: Instance) -> list[Value]:
@@ -532,8 +374,7 @@ def _first_of(interpreter: Interpreter, model: Value, arguments: Arguments) -> V
 
 
 _METHODS: dict[str, Method] = {
-    **{name: _fit(name) for name in FITTING},
-    **{name: _evaluate(name) for name in EVALUATING},
+    **RUNNING,
     "add": _add,
     "get_layer": _get_layer,
     "call": _call_directly,

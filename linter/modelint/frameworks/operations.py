@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import libcst
@@ -12,11 +13,12 @@ from modelint.frameworks.graph import ForwardContext, Part, forward_pass
 from modelint.frameworks.guards import has_opaque_guard, is_named_mode, reached
 from modelint.frameworks.keras_modes import ALWAYS
 from modelint.frameworks.layers import setting
+from modelint.frameworks.shapes import array_shape, broadcast, literal_shape
 from modelint.frameworks.structure import Operation
-from modelint.frameworks.tensors import Tensor, merged, tensors_in, use
+from modelint.frameworks.tensors import Tensor, merged, note_single, tensors_in, use
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
-from modelint.program.values import Const, Tuple, Unknown, Value
+from modelint.program.values import Const, External, ListObject, Tuple, Value
 
 ARRAY_PACKAGES = (
     "tensorflow.",
@@ -159,6 +161,9 @@ ELEMENTWISE = frozenset(
 )
 """Operations that keep the samples where they are."""
 
+RESHAPING = frozenset(("avg_pool2d", "checkpoint", "conv1d", "conv2d", "matmul", "max_pool2d"))
+"""Those of them whose result has other positions."""
+
 CREATORS = frozenset(
     (
         "zeros",
@@ -190,6 +195,32 @@ CREATORS = frozenset(
         "permutation",
     )
 )
+
+SHAPING: dict[str, tuple[int | str, ...]] = {
+    "broadcast_to": (1, "shape"),
+    "fill": (0, "dims", "shape"),
+    "full": (0, "shape"),
+    "one_hot": (1, "depth", "num_classes"),
+    "ones": (0, "shape"),
+    "pad": (1, "paddings", "pad_width"),
+    "range": (0, "limit"),
+    "repeat": (1, "repeats"),
+    "reshape": (1, "shape", "newshape"),
+    "resize": (1, "size"),
+    "scatter_nd": (2, "shape"),
+    "scatter": (2, "shape"),
+    "sequence_mask": (1, "maxlen"),
+    "tile": (1, "multiples", "repeats"),
+    "zeros": (0, "shape"),
+}
+"""Operations with an argument that says how large the result is: where it stands, and its names."""
+
+SPLITTING = frozenset(("array_split", "split", "unstack"))
+
+INTEGERS = ("int", "uint", "bool")
+
+OF_LISTS = frozenset(("array", "asarray", "constant", "convert_to_tensor"))
+"""Operations that make an array of a list."""
 
 RANDOM_PREFIXES = (
     "tensorflow.image.random_",
@@ -258,39 +289,89 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         return _draw(interpreter, name, last, arguments)
     if not name.startswith(ARRAY_PACKAGES) and not name.startswith("builtins."):
         return None
-    tensors = list(tensors_in(arguments.all(), interpreter))
+    tensors = list(_operands(interpreter, last, arguments))
     _note_uses(interpreter, name, last, tensors)
     if name in EXACT_COMPARISONS and len(arguments.positional) >= 2:
         note_comparison(interpreter, name, arguments)
     if last in REDUCTIONS and tensors:
         return _reduce(interpreter, name, last, arguments, tensors)
     if last in CREATORS and not tensors:
-        return Tensor(shape=array_shape(interpreter, last, arguments), literal=True)
+        return Tensor(shape=array_shape(interpreter, name, arguments), literal=True)
+    if last in OF_LISTS and isinstance(arguments.get(0), (ListObject, Tuple)):
+        shape = literal_shape(arguments.at(0), interpreter)
+        return merged(tensors, shape=shape, batching=None) or Tensor(shape=shape, written=True)
     if not tensors:
         return None
     if last == "reshape":
         _note_reshape(interpreter, arguments, tensors[0])
+        rows = tensors[0].batch_first and _rows(interpreter, arguments) == -1  # of all samples, with their positions
+        return merged(tensors, batch_first=rows)
+    if last == "expand_dims" and _axis(interpreter, last, arguments) == (0,):
+        note_single(interpreter, tensors[0])
     if last == "stop_gradient":
         for tensor in tensors:
             use(interpreter, tensor, "stop_gradient")
         return replace(tensors[0], calls=frozenset())
     if last in ELEMENTWISE:
         note_mixing(interpreter, tensors, always=last == "batch_normalization")
-        shape = tensors[0].shape if len(tensors) == 1 else None
+        selects = last == "where" and len(arguments.positional) < 3  # the numbers of what is true
+        shape = None if selects else broadcast([t.shape for t in tensors])
         first = any(t.batch_first for t in tensors)
-        return merged(tensors, batch_first=first, shape=shape, batching=tensors[0].batching)
-    return merged(tensors, integer=last in ("argmax", "argmin"))
+        keeps = last not in RESHAPING
+        result = merged(tensors, elementwise=keeps, batch_first=first, shape=shape, batching=tensors[0].batching)
+        if result is not None and last == "cast" and _is_integer(arguments.get(1, "dtype")):
+            return replace(result, statistics=frozenset())  # how many, or where: no part of what is computed
+        return result
+    if last in SPLITTING:
+        return _split(interpreter, last, arguments, tensors)
+    return merged(tensors, integer=last in ("argmax", "argmin"), structured=True)
+
+
+def _split(interpreter: Interpreter, last: str, arguments: Arguments, tensors: list[Tensor]) -> Value | None:
+    """Several tensors, each with a part of an axis: of the samples, or of every sample."""
+    axis = _axis(
+        interpreter, last, Arguments(arguments.positional[1:], arguments.keywords, arguments.node, arguments.frame)
+    )
+    within = isinstance(axis, tuple) and 0 not in axis
+    batching = tensors[0].batching if within else None
+    return merged(tensors, batch_first=within and tensors[0].batch_first, batching=batching, structured=True)
+
+
+def _operands(interpreter: Interpreter, last: str, arguments: Arguments) -> Iterator[Tensor]:
+    """The tensors among the arguments of an operation. What a shape is made of is not in the result."""
+    if last not in SHAPING:
+        yield from tensors_in(arguments.all(), interpreter)
+        return
+    position, *names = SHAPING[last]
+    values = [(index == position, value) for index, value in enumerate(arguments.positional)]
+    values += [(name in names, value) for name, value in arguments.keywords.items()]
+    for is_shape, value in values:
+        for tensor in tensors_in((value,), interpreter):
+            yield replace(tensor, statistics=frozenset()) if is_shape and tensor.statistics else tensor
+
+
+def _rows(interpreter: Interpreter, arguments: Arguments) -> int | None:
+    """The length that a reshape gives the first axis, as far as it is known."""
+    shape = arguments.get(1, "shape") or arguments.get(None, "newshape")
+    axes = setting(shape, interpreter) if shape is not None else None
+    rows = axes[0] if isinstance(axes, tuple) and axes else None
+    return rows if isinstance(rows, int) and not isinstance(rows, bool) else None
 
 
 def _note_reshape(interpreter: Interpreter, arguments: Arguments, tensor: Tensor) -> None:
     """Record a reshape of a batch in a forward pass that fixes how many samples there are."""
-    shape = arguments.get(1, "shape") or arguments.get(None, "newshape")
-    axes = setting(shape, interpreter) if shape is not None else None
-    if tensor.batch_first and forward_pass(interpreter) is not None and isinstance(axes, tuple) and axes:
-        size = axes[0]
-        written = isinstance(size, int) and not isinstance(size, bool) and size > 1 and _is_constant(arguments.node)
-        if written and isinstance(size, int):
+    if tensor.batch_first and forward_pass(interpreter) is not None:
+        size = _rows(interpreter, arguments)
+        if size is not None and size > 1 and _is_constant(arguments.node):
             record(interpreter, StaticBatchEvent(arguments.site, arguments.frame, how="a reshape", size=size))
+
+
+def _is_integer(dtype: Value | None) -> bool:
+    """Whether a type of numbers is one of integers."""
+    match dtype:
+        case Const(value=str(name)) | External(dotted=name):
+            return name.rpartition(".")[2].startswith(INTEGERS)
+    return False
 
 
 def _is_constant(node: libcst.CSTNode) -> bool:
@@ -313,31 +394,6 @@ def _note_uses(interpreter: Interpreter, name: str, last: str, tensors: list[Ten
         return
     for tensor in tensors:
         use(interpreter, tensor, how)
-
-
-def array_shape(interpreter: Interpreter, last: str, arguments: Arguments) -> tuple[int | None, ...] | None:
-    """The shape of an array that a function creates, as far as it is known."""
-    first = arguments.get(0, "shape") or arguments.get(None, "size")
-    if last in ("rand", "randn"):
-        sizes = [v.value if isinstance(v, Const) and type(v.value) is int else None for v in arguments.positional]
-        return tuple(sizes) or None
-    if last in ("random", "uniform", "normal", "randint", "integers", "choice", "beta", "gamma", "poisson", "binomial"):
-        first = arguments.get(None, "size") or arguments.get(None, "shape") or _first_shape(arguments)
-    if first is None:
-        return None
-    given = setting(first, interpreter)
-    if isinstance(given, bool):
-        return None
-    if isinstance(given, int):
-        return (given,)
-    if isinstance(given, tuple):
-        return tuple(size if type(size) is int else None for size in given)
-    return None
-
-
-def _first_shape(arguments: Arguments) -> Value | None:
-    """The size among positional arguments: the first that is a sequence."""
-    return next((v for v in arguments.positional if not isinstance(v, (Const, Unknown))), None)
 
 
 def _axis(interpreter: Interpreter, last: str, arguments: Arguments) -> tuple[int, ...] | str | None:
@@ -363,7 +419,10 @@ def _reduce(interpreter: Interpreter, name: str, last: str, arguments: Arguments
     result = merged(tensors)
     assert result is not None
     if context is not None and over_batch and last in NORMALISING and not isinstance(axis, str):
-        event = ReductionEvent(arguments.site, arguments.frame, operation=name, axis=axis, reached=reached(interpreter))
+        modes = reached(interpreter)
+        event = ReductionEvent(
+            arguments.site, arguments.frame, operation=name, axis=axis, reached=modes, forward=context
+        )
         if operand.batch_first and last in MIXING and axis is not None:
             record(interpreter, event)
         elif operand.batch_first or (last == "moments" and axis is not None):
@@ -439,7 +498,7 @@ def _draw(interpreter: Interpreter, name: str, last: str, arguments: Arguments) 
     tensors = list(tensors_in(arguments.all(), interpreter))
     if context is not None:
         return tensors[0] if name.startswith("tensorflow.image.") and tensors else Tensor()
-    return Tensor(shape=array_shape(interpreter, last, arguments), literal=not tensors)
+    return Tensor(shape=array_shape(interpreter, name, arguments), literal=not tensors)
 
 
 def note_comparison(interpreter: Interpreter, how: str, arguments: Arguments) -> None:

@@ -36,6 +36,10 @@ DEEPEST_MODEL = 12
 MOST_PARTS = 2_000
 
 
+_BATCH = Tensor(batch_first=True, from_batch=True, structured=True)
+"""What a forward pass is given: a batch, or several."""
+
+
 class Operation(Value):
     """An operation of a hand-written layer that acts only in some modes (dropout, noise, batch statistics)."""
 
@@ -131,7 +135,7 @@ def _lambda(interpreter: Interpreter, layer: LayerObject) -> Structure:
     interpreter.contexts, interpreter.guards = [context], []
     try:
         node = function.node
-        interpreter.call(function, Arguments((Tensor(batch_first=True, from_batch=True),), {}, node, function.frame))
+        interpreter.call(function, Arguments((_BATCH,), {}, node, function.frame))
     finally:
         interpreter.contexts, interpreter.guards = saved
     return Structure(Style.LAYER, tuple(context.parts), parameter=None) if context.parts else Structure(Style.LEAF)
@@ -239,8 +243,8 @@ def _forward_arguments(
 def _inputs(interpreter: Interpreter, given: Value) -> Value:
     items = given.iterate(interpreter) if not isinstance(given, Tensor) else None
     if items is not None and 0 < len(items) <= 16:
-        return Tuple(tuple(Tensor(batch_first=True, from_batch=True) for _ in items))
-    return Tensor(batch_first=True, from_batch=True)
+        return Tuple(tuple(replace(_BATCH, structured=False) for _ in items))
+    return _BATCH
 
 
 def mode_parameter(method: Function) -> tuple[str | None, Passing]:

@@ -179,7 +179,7 @@ def minimize(interpreter: Interpreter, arguments: Arguments) -> Value:
 
 @dataclass(frozen=True, slots=True)
 class Strategy(Value):
-    """A distribution strategy. ``replicas``: how many, as far as known.
+    """A distribution strategy. ``replicas``: how many, as far as known; ``fixed_shapes``: all batches are of one size.
 
     Which one it is makes no other difference, so one stands for all that a program chooses between: what it runs is
     executed once.
@@ -187,13 +187,15 @@ class Strategy(Value):
 
     JOINS = True
     replicas: Range
+    fixed_shapes: bool = False
 
     def joined(self, other: Value) -> Value | None:
         if not isinstance(other, Strategy):
             return None
         lowest = min(self.replicas.low or 1, other.replicas.low or 1)
         highest = (self.replicas.high, other.replicas.high)
-        return Strategy(Range(lowest, None if None in highest else max(filter(None, highest))))
+        replicas = Range(lowest, None if None in highest else max(filter(None, highest)))
+        return Strategy(replicas, self.fixed_shapes or other.fixed_shapes)
 
     def attribute(self, interpreter: Interpreter, name: str) -> Value:
         match name:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from modelint.frameworks.batching import Batching
 from modelint.frameworks.events import WriteEvent, record
 from modelint.frameworks.graph import GraphNode, forward_pass
 from modelint.frameworks.guards import has_opaque_guard, reached
+from modelint.frameworks.indices import How, Index, index_of, indexed_shape, selects_part
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import (
@@ -18,15 +21,12 @@ from modelint.program.values import (
     DictObject,
     External,
     ListObject,
-    Slice,
     Tuple,
     Union,
     Value,
-    Window,
 )
 
 if TYPE_CHECKING:
-    from modelint.frameworks.datasets import Batching
     from modelint.frameworks.events import CallEvent, GradientEvent, ReductionEvent
 
 SHAPE_METHODS = frozenset(("shape", "get_shape", "ndim", "dtype", "size", "rank"))
@@ -57,7 +57,7 @@ class Tensor(Value):
 
     ``symbolic``: the node of a functional model that produces it. ``batch_first``: its first axis is known to be the
     samples of a batch in a forward pass. ``batching``: the pipeline it was drawn from. ``shape``: as far as known,
-    None for an unknown axis.
+    None for an unknown axis. ``structured``: perhaps it is no array but a tuple or dictionary of arrays.
     """
 
     calls: frozenset[CallEvent] = frozenset()
@@ -70,9 +70,20 @@ class Tensor(Value):
     row_mean: bool = False  # the mean over a batch (of losses, of hits): a metric of one batch
     from_batch: bool = False  # computed from the input of the forward pass under examination
     accumulated: bool = False  # such means, added up over the batches
-    literal: bool = False  # made of constants or random numbers by the program itself
+    literal: bool = False  # made of zeros, ones or random numbers by the program itself
+    written: bool = False  # made of a list of numbers that is written down
     parameter: bool = False  # a trainable variable
     statistics: frozenset[ReductionEvent] = frozenset()  # statistics of the batch that it holds
+    structured: bool = False
+
+    JOINS = True
+
+    def joined(self, other: Value) -> Value | None:
+        """One for two that differ in their form alone."""
+        if not isinstance(other, Tensor) or _matter(self) != _matter(other):
+            return None
+        shape = self.shape if self.shape == other.shape else None
+        return replace(self, shape=shape, structured=self.structured or other.structured)
 
     def outlives(self, mark: int) -> bool:
         node = self.symbolic
@@ -128,18 +139,55 @@ class Tensor(Value):
         )
 
     def item(self, interpreter: Interpreter, index: Value) -> Value:
-        first = index.items[0] if isinstance(index, Tuple) and index.items else index
-        if isinstance(first, Window):
-            return replace(self, shape=(first.length, *(self.shape or ())[1:]))
-        if isinstance(first, Slice):
-            length = None
-            if self.shape and self.shape[0] is not None:
-                length = len(range(self.shape[0])[first.slice])
-            return replace(self, shape=(length, *self.shape[1:]) if self.shape else None)
-        return replace(self, shape=self.shape[1:] if self.shape else None, batch_first=False)
+        if selects_part(index, of_array=not self.structured):
+            return replace(self, shape=None, structured=False)
+        indices = index.items if isinstance(index, Tuple) and index.items else (index,)
+        if _index_of(indices[0], interpreter).how is How.NEW:
+            note_single(interpreter, self)
+        return self._indexed([_index_of(one, interpreter) for one in indices])
+
+    def part(self, interpreter: Interpreter, number: int) -> Value:
+        return replace(self, shape=None, structured=False)  # who takes it apart knows that it is no array of samples
 
     def element(self, interpreter: Interpreter) -> Value:
-        return replace(self, shape=self.shape[1:] if self.shape else None, batch_first=False)
+        if self.structured and self.calls:  # an output of a model
+            return replace(self, shape=None, structured=False)
+        return self._indexed([Index(How.ONE)])
+
+    def _indexed(self, indices: list[Index]) -> Tensor:
+        first = indices[0]
+        symbolic = self.symbolic
+        if symbolic is not None and not all(index.keeps_all for index in indices):
+            symbolic = GraphNode(None, (symbolic,))
+        # a part of what is there for training may well be held out
+        role = self.batching.role if self.batching is not None and first.how is not How.PART else None
+        return replace(
+            self,
+            symbolic=symbolic,
+            shape=indexed_shape(self.shape, indices),
+            batch_first=self.batch_first and first.how in (How.PART, How.REST),
+            batching=self.batching if first.keeps_all else Batching(role=role) if role else None,
+            structured=False,
+        )
+
+
+_FORM = frozenset(("shape", "structured"))
+_matter = attrgetter(*(one.name for one in fields(Tensor) if one.name not in _FORM))
+"""All that a tensor is, but its form."""
+
+
+def _index_of(value: Value, interpreter: Interpreter) -> Index:
+    if isinstance(value, Tensor):  # the numbers of some, or a mask: then it has no length of its own
+        return Index(How.CHOICE, None, value.shape[0] if value.shape and len(value.shape) == 1 else None)
+    return index_of(value, interpreter)
+
+
+def note_single(interpreter: Interpreter, tensor: Tensor) -> None:
+    """Note that a forward pass gives its input a first axis: then it was a single sample, and no batch."""
+    context = forward_pass(interpreter)
+    if context is not None and tensor.batch_first and tensor.from_batch and not context.single:
+        context.single = True
+        interpreter.effects += 1
 
 
 def use(interpreter: Interpreter, tensor: Tensor, how: str) -> None:
@@ -170,7 +218,7 @@ def tensors_in(values: Iterable[Value], interpreter: Interpreter | None = None, 
                     yield from tensors_in([value.element(interpreter)], interpreter, depth - 1)
 
 
-def merged(tensors: Iterable[Tensor], **changes: object) -> Tensor | None:
+def merged(tensors: Iterable[Tensor], *, elementwise: bool = False, **changes: object) -> Tensor | None:
     """A tensor computed from others; None if there are none."""
     found = list(tensors)
     if not found:
@@ -178,16 +226,19 @@ def merged(tensors: Iterable[Tensor], **changes: object) -> Tensor | None:
     calls: frozenset[CallEvent] = frozenset().union(*(t.calls for t in found))
     gradients: frozenset[GradientEvent] = frozenset().union(*(t.gradients for t in found))
     nodes = tuple(dict.fromkeys(t.symbolic for t in found if t.symbolic is not None))
-    symbolic = nodes[0] if len(nodes) == 1 else None
-    if len(nodes) > 1:
-        symbolic = GraphNode(None, nodes, presumed=all(node.presumed for node in nodes))
+    symbolic: GraphNode | None = None
+    if elementwise and len(nodes) == 1:
+        symbolic = nodes[0]
+    elif nodes:
+        symbolic = GraphNode(None, nodes, presumed=all(node.presumed for node in nodes), elementwise=elementwise)
     batching = next((t.batching for t in found if t.batching is not None), None)
     settings: dict[str, Any] = {
         "calls": calls,
         "gradients": gradients,
         "symbolic": symbolic,
         "batching": batching,
-        "literal": all(t.literal for t in found),
+        "literal": all(t.literal or t.written for t in found) and any(t.literal for t in found),
+        "written": all(t.written for t in found),
         "from_batch": any(t.from_batch for t in found),
         "statistics": frozenset().union(*(t.statistics for t in found)),
     }

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 import libcst
 
 from modelint.documents import Site
+from modelint.documents.trees import descendants_of
 from modelint.facts import (
     BatchReduction,
-    DroppedSamples,
     FrozenDrift,
     Interval,
     KerasVersion,
@@ -23,11 +23,11 @@ from modelint.facts import (
     StaticBatch,
     TrainingRun,
 )
+from modelint.frameworks.batching import Batching, size_of
 from modelint.frameworks.call_facts import CallFacts
-from modelint.frameworks.datasets import Batching, size_of
+from modelint.frameworks.data_facts import DataUse
 from modelint.frameworks.events import (
     CallEvent,
-    EvaluateEvent,
     Event,
     FitEvent,
     MeanEvent,
@@ -38,8 +38,10 @@ from modelint.frameworks.events import (
     WriteEvent,
     is_test,
 )
+from modelint.frameworks.extents import positions
+from modelint.frameworks.feeding import is_one_batch
 from modelint.frameworks.graph import GraphNode
-from modelint.frameworks.intent import says_so
+from modelint.frameworks.intent import path_to, says_so
 from modelint.frameworks.keras_modes import Entry
 from modelint.frameworks.layers import LayerObject
 from modelint.frameworks.models import Functional, Sequential
@@ -64,6 +66,16 @@ _SHAPELESS = frozenset(
     )
 )
 
+_LEAVING_ONE = frozenset(
+    (
+        "Flatten",
+        "GlobalAveragePooling1D",
+        "GlobalAveragePooling2D",
+        "GlobalMaxPooling1D",
+        "GlobalMaxPooling2D",
+    )
+)
+
 DEFAULT_BATCH = 32
 """``fit`` and ``evaluate`` of arrays without ``batch_size``."""
 
@@ -75,61 +87,66 @@ class TrainingFacts:
         self.trees = trees
         self.events = events
         self.calls = calls
-        runs = [event for event in events if isinstance(event, FitEvent)]
-        evaluations = [event for event in events if isinstance(event, EvaluateEvent)]
-        by_hand = {purpose: [c for c in calls.calls if calls.purpose(c)[0] is purpose] for purpose in Purpose}
-        self._trained = _batched(runs) | _batched(by_hand[Purpose.TRAINING])
-        self._evaluated = _batched(evaluations) | _batched(by_hand[Purpose.INFERENCE])
+        self.data = DataUse(events, calls)
 
     def runs(self) -> Iterator[TrainingRun]:
         """Fits and hand-written loops."""
         loops: set[object] = set()
         for event in self.events:
             if isinstance(event, FitEvent):
-                for model in alternatives(event.model):
-                    yield self._fit(event, model)
-            elif isinstance(event, CallEvent) and event.batching is not None and event.batching.size is not None:
-                purpose, _, certain = self.calls.purpose(event)
-                key = event.batching.site.node if event.batching.site is not None else None
-                if purpose is Purpose.TRAINING and key not in loops:
-                    for model in alternatives(event.model):
-                        run = self._loop(event, model, certain)
-                        if run.model.batchnorms:
-                            loops.add(key)  # one batch size is one cause
-                        yield run
+                yield from self._fits(event)
+            elif isinstance(event, CallEvent) and event.batching is not None:
+                yield from self._loops(event, event.batching, loops)
 
-    def _fit(self, event: FitEvent, model: Value) -> TrainingRun:
+    def _loops(self, event: CallEvent, batching: Batching, seen: set[object]) -> Iterator[TrainingRun]:
+        """The runs of a hand-written loop: of what all pipelines have in common that it may run over, and of each."""
+        purpose, _, certain = self.calls.purpose(event)
+        key = batching.site.node if batching.site is not None else None
+        if purpose is not Purpose.TRAINING or key in seen:
+            return
+        for way in _ways(batching):
+            for model in alternatives(event.model):
+                run = self._loop(event, way, model, certain)
+                if run.model.batchnorms:
+                    seen.add(key)  # one batch size is one cause
+                yield run
+
+    def _fits(self, event: FitEvent) -> Iterator[TrainingRun]:
         batching = event.batching or Batching()
+        for way in _ways(batching):
+            for model in alternatives(event.model):
+                yield self._fit(event, way, model)
+
+    def _fit(self, event: FitEvent, batching: Batching, model: Value) -> TrainingRun:
         size, is_assumed = size_of(event.batch_size)
         place: Site | None = event.site if size is not None else batching.site
         if size is None and batching.size is not None:
             size, is_assumed = batching.size, batching.assumed
         elif size is None and event.through == "train_on_batch":
-            size, place = batching.samples, None
+            size, place = batching.samples or None, None
         elif size is None and event.batch_size is None and batching.samples is not None and batching.site is None:
             size, place = DEFAULT_BATCH, None
         samples = _training_samples(event, batching)
-        if event.through == "train_on_batch":
-            remainder = None
-        else:
-            remainder = _remainder(size, samples, batching)
+        whole = event.through != "train_on_batch" and not is_one_batch(event.keywords["x"], batching)
         return TrainingRun(
             place=event.site,
             model=self.trees.model(model, event.order),
             through=event.through,
             batch_size=_interval(size),
             batch_place=place,
-            remainder=remainder,
+            remainder=_remainder(size, samples, batching) if whole else None,
             samples=samples,
             replicas=_replicas(event.scopes),
-            spatial=self._spatial(self.trees.model(model, event.order)),
-            certain=not is_assumed and not isinstance(event.model, Union),
+            positions=self._positions(event, model, event.keywords["x"]),
+            resting=self._resting(event, model),
+            certain=batching is (event.batching or batching) and not is_assumed and not isinstance(event.model, Union),
+            among=_among(event, batching),
             deliberate=_meant(event.site, place),
-            evaluated=_batched_at(batching) in self._evaluated,
+            evaluated=self.data.is_evaluated(batching),
         )
 
-    def _loop(self, event: CallEvent, model: Value, certain: bool) -> TrainingRun:
-        batching = event.batching or Batching()
+    def _loop(self, event: CallEvent, batching: Batching, model: Value, certain: bool) -> TrainingRun:
+        is_sure = batching is event.batching and batching.certain and not batching.assumed
         return TrainingRun(
             place=event.site,
             model=self.trees.model(model, event.order),
@@ -138,31 +155,31 @@ class TrainingFacts:
             batch_place=batching.site,
             remainder=_remainder(batching.size, batching.samples, batching),
             samples=batching.samples,
-            spatial=self._spatial(self.trees.model(model, event.order)),
-            certain=certain and not batching.assumed and not isinstance(event.model, Union),
+            positions=self._positions(event, model, event.arguments[0] if event.arguments else None),
+            certain=certain and is_sure and not isinstance(event.model, Union),
+            among=_among(event, batching),
             deliberate=_meant(event.site, batching.site),
-            evaluated=_batched_at(batching) in self._evaluated,
+            evaluated=self.data.is_evaluated(batching),
         )
 
-    def _spatial(self, model: Model) -> int | None:
-        """1 if some BatchNorm follows layers that leave one position a sample (Dense after Flatten or pooling)."""
-        single: bool | None = None
-        for layer in model.layers:
-            if layer.is_batchnorm and single:
-                return 1
-            if layer.kind in (
-                "Flatten",
-                "GlobalAveragePooling1D",
-                "GlobalAveragePooling2D",
-                "GlobalMaxPooling1D",
-                "GlobalMaxPooling2D",
-            ):
-                single = True
-            elif layer.kind == "Dense" and single is None:
-                single = True if not model.opaque and not any("Conv" in one.kind for one in model.layers) else None
-            elif layer.kind not in _SHAPELESS:
-                single = False
-        return None
+    def _resting(self, event: FitEvent, model: Value) -> frozenset[int]:
+        """The BatchNorm layers that a fit runs in inference mode in all versions in play."""
+        tree = self.trees.of(model, event.order)
+        norms = [leaf for leaf in tree.leaves() if leaf.layer is not None and leaf.layer.is_batchnorm]
+        awake: set[int] = set()
+        for version in self.trees.versions if norms else ():
+            found = self.trees.modes(tree, Entry.FIT, Passing.ABSENT, version)
+            awake.update(leaf.key for leaf in norms if mode_of(found.get(leaf.key)) is not Mode.INFERENCE)
+        kept = {leaf.layer.identity for leaf in norms if leaf.layer is not None and leaf.key in awake}
+        return frozenset(leaf.layer.identity for leaf in norms if leaf.layer is not None) - kept
+
+    def _positions(self, event: FitEvent | CallEvent, model: Value, data: Value | None) -> Mapping[int, int]:
+        """Over how many positions of a sample each BatchNorm averages, as far as known."""
+        if "channels_first" in event.site.script.text:
+            return {}
+        fed = data.shape[1:] if isinstance(data, Tensor) and data.shape else None
+        single = dict.fromkeys(_on_single_positions(self.trees.model(model, event.order)), 1)
+        return {**single, **positions(self.trees.interpreter, model, fed)}
 
     def drifts(self) -> Iterator[FrozenDrift]:
         """Backbones called with ``training=False`` whose BatchNorm a later fit trains all the same."""
@@ -192,38 +209,14 @@ class TrainingFacts:
                 base = self.trees.model(child.value, event.order)
                 yield FrozenDrift(part.site, base, layers, event.site, modes)
 
-    def dropped(self) -> Iterator[DroppedSamples]:
-        """Evaluations that leave samples out."""
-        for event in self.events:
-            if isinstance(event, EvaluateEvent):
-                yield from self._dropped(event)
-            elif isinstance(event, CallEvent) and event.batching is not None and event.batching.drops:
-                purpose, _, _ = self.calls.purpose(event)
-                role_is_training = event.batching.role == "training"
-                if purpose is Purpose.INFERENCE and not role_is_training and self.calls._is_evaluation(event):
-                    yield from self._drop_of(event.batching, event.site)
-
-    def _dropped(self, event: EvaluateEvent) -> Iterator[DroppedSamples]:
-        if event.batching is not None and event.batching.drops:
-            yield from self._drop_of(event.batching, event.site)
-        if event.steps_place is not None:
-            keyword = "validation_steps" if event.through == "validation" else "steps"
-            yield DroppedSamples(event.steps_place, event.site, f"{keyword} is rounded down", event.steps_dropped)
-
-    def _drop_of(self, batching: Batching, used_at: Site) -> Iterator[DroppedSamples]:
-        place = batching.drop_site
-        if place is not None and batching.role != "training":
-            count = None
-            if batching.samples is not None and isinstance(batching.size, int) and batching.size:
-                count = batching.samples % batching.size
-            trained = _batched_at(batching) in self._trained
-            yield DroppedSamples(place, used_at, "drop_remainder=True", count, trained)
-
     def means(self) -> Iterator[MeanOfBatchMeans]:
         """Sums of batch means divided by the number of batches."""
         for event in self.events:
-            if isinstance(event, MeanEvent):
+            if isinstance(event, MeanEvent) and not any(self._is_trained(call) for call in event.calls):
                 yield MeanOfBatchMeans(event.site)
+
+    def _is_trained(self, call: CallEvent) -> bool:
+        return self.calls.purpose(call)[0] is Purpose.TRAINING
 
     def static_batches(self) -> Iterator[StaticBatch]:
         """Fixed batch dimensions."""
@@ -260,10 +253,11 @@ class TrainingFacts:
                     event.site,
                     event.operation,
                     event.axis,
-                    not event.reached & {None, False},
-                    _feeds_loss(event),
-                    event.function,
-                    event.owner,
+                    guarded=not event.reached & {None, False},
+                    loss=_feeds_loss(event),
+                    certain=event.forward is None or not event.forward.single,
+                    function=event.function,
+                    owner=event.owner,
                     because=event.forward_place(),
                 )
 
@@ -271,7 +265,7 @@ class TrainingFacts:
         """Variables written in forward passes."""
         for event in self.events:
             if isinstance(event, WriteEvent):
-                guarded = not event.reached & {None, False}
+                guarded = not event.reached & {None, False} or _is_first_time_only(event.site)
                 yield StateWrite(event.site, event.how, guarded, event.owner, because=event.forward_place())
         yield from self._carried_states()
 
@@ -294,6 +288,34 @@ class TrainingFacts:
                         how = f"the state of {layer} is carried from one prediction to the next"
                         because = ((calls[-1].site, "predicts again here"),)
                         yield StateWrite(layer.place, how, guarded=False, model=whole, because=because)
+
+
+def _on_single_positions(model: Model) -> Iterator[int]:
+    """The BatchNorm layers behind layers that leave one position a sample (Dense after Flatten or pooling).
+
+    Where shapes are not known, for the first layer has none or the program's own forward pass calls them in this order.
+    """
+    single: bool | None = None
+    for layer in model.layers:
+        if layer.is_batchnorm and single:
+            yield layer.identity
+        elif layer.kind in _LEAVING_ONE:
+            single = True
+        elif layer.kind == "Dense" and single is None:
+            single = True if not model.opaque and not any("Conv" in one.kind for one in model.layers) else None
+        elif layer.kind not in _SHAPELESS:
+            single = False
+
+
+def _is_first_time_only(site: Site) -> bool:
+    """Whether code stands under a test of an attribute that is set there: it runs once, to begin with."""
+    for above in path_to(site.script, site.node):
+        if isinstance(above, libcst.If):
+            tested = [one for one in descendants_of(above.test) if isinstance(one, libcst.Attribute)]
+            targets = [one.target for one in descendants_of(above.body) if isinstance(one, libcst.AssignTarget)]
+            if any(one.deep_equals(target) for one in tested for target in targets):
+                return True
+    return False
 
 
 _LOSS_NAME = re.compile(
@@ -334,7 +356,7 @@ def _training_samples(event: FitEvent, batching: Batching) -> int | None:
 
 
 def _remainder(size: int | Range | None, samples: int | None, batching: Batching) -> Interval | None:
-    if batching.drops or batching.drops is None or batching.repeated or not isinstance(size, int) or size < 2:
+    if batching.drops is not False or batching.repeated is not False or not isinstance(size, int) or size < 2:
         return None
     if samples is None:
         return Interval(1, size - 1)
@@ -349,10 +371,11 @@ def _replicas(scopes: tuple[object, ...]) -> Interval:
     return Interval(1, 1)
 
 
-def _batched(events: Iterable[FitEvent | EvaluateEvent | CallEvent]) -> set[libcst.CSTNode]:
-    """The calls that make the batches of some events."""
-    return {node for event in events if (node := _batched_at(event.batching)) is not None}
+def _ways(batching: Batching) -> tuple[Batching, ...]:
+    """What several ways of batching have in common, and each of them; one alone is both."""
+    return (batching, *batching.others)
 
 
-def _batched_at(batching: Batching | None) -> libcst.CSTNode | None:
-    return batching.site.node if batching is not None and batching.site is not None else None
+def _among(event: FitEvent | CallEvent, batching: Batching) -> Interval | None:
+    """The batch sizes of all pipelines that an event may run over, where this is one of several."""
+    return _interval(event.batching.size) if event.batching is not None and event.batching is not batching else None

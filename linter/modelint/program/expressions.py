@@ -13,6 +13,7 @@ import libcst
 from modelint.documents.trees import named_parameters
 from modelint.program.frames import Arguments, Frame, Guard
 from modelint.program.values import (
+    ELLIPSIS,
     NONE,
     UNKNOWN,
     Const,
@@ -70,12 +71,14 @@ class Expressions:
     def __init__(self) -> None:
         self.own = cast("Interpreter", self)
         self.expression_depth = 0
+        self._lengths: dict[libcst.Slice, libcst.BaseExpression | None] = {}
         self._evaluators: dict[type[libcst.CSTNode], Callable[[Any, Frame], Value]] = {
             libcst.Name: self._name,
             libcst.Attribute: self._attribute,
             libcst.Call: self._call,
             libcst.Integer: self._integer,
             libcst.Float: self._float,
+            libcst.Ellipsis: lambda node, frame: ELLIPSIS,
             libcst.SimpleString: self._string,
             libcst.ConcatenatedString: self._parts,
             libcst.FormattedString: self._formatted,
@@ -157,16 +160,9 @@ class Expressions:
 
     def _window(self, node: libcst.Slice, frame: Frame) -> Value:
         """A slice of unknown bounds: ``a : a + k`` and ``i * k : (i + 1) * k`` hold k elements."""
-        match node.lower, node.upper:
-            case libcst.BaseExpression() as lower, libcst.BinaryOperation(operator=libcst.Add()) as upper:
-                length = upper.right if upper.left.deep_equals(lower) else None
-            case (
-                libcst.BinaryOperation(operator=libcst.Multiply()) as lower,
-                libcst.BinaryOperation(operator=libcst.Multiply()) as upper,
-            ):
-                length = lower.right if upper.right.deep_equals(lower.right) else None
-            case _:
-                length = None
+        if node not in self._lengths:
+            self._lengths[node] = _length_of(node)
+        length = self._lengths[node]
         value = UNKNOWN if length is None else self.evaluate(length, frame)
         known = isinstance(value, Const) and type(value.value) is int
         return Window(value.value if known and isinstance(value, Const) else None)
@@ -466,6 +462,19 @@ class Expressions:
             else:
                 positional.append(value)
         return Arguments(tuple(positional), keywords, node, frame, extra)
+
+
+def _length_of(node: libcst.Slice) -> libcst.BaseExpression | None:
+    """How many elements a slice holds, where that is written."""
+    match node.lower, node.upper:
+        case libcst.BaseExpression() as lower, libcst.BinaryOperation(operator=libcst.Add()) as upper:
+            return upper.right if upper.left.deep_equals(lower) else None
+        case (
+            libcst.BinaryOperation(operator=libcst.Multiply()) as lower,
+            libcst.BinaryOperation(operator=libcst.Multiply()) as upper,
+        ):
+            return lower.right if upper.right.deep_equals(lower.right) else None
+    return None
 
 
 @lru_cache(maxsize=8192)

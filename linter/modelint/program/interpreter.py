@@ -26,6 +26,7 @@ from modelint.program.values import (
     DictObject,
     External,
     Function,
+    Generator,
     Instance,
     Module,
     Object,
@@ -212,7 +213,7 @@ class Interpreter(Statements):
                 del self.active[function.node]
             self.guards, self.loop_depth, self.expression_depth = guards, loop_depth, expression_depth
         if frame.yields:
-            return self.new_list((), join_all(frame.yields))
+            return Generator(frame).set(self, (), join_all(frame.yields))
         if left is Exit.NORMAL and frame.returns:
             return join_all([value for value in frame.returns if value != NONE] or [NONE])
         return join_all(frame.returns) if frame.returns else NONE

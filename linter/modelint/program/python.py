@@ -44,6 +44,9 @@ def _range(interpreter: Interpreter, arguments: Arguments) -> Value:
 
 def _length(interpreter: Interpreter, arguments: Arguments) -> Value:
     value = arguments.at(0)
+    if isinstance(value, ListObject):
+        count = value.count(interpreter)
+        return UNKNOWN if count is None else Const(count)
     items = value.iterate(interpreter)
     if items is not None:
         return Const(len(items))

@@ -153,6 +153,7 @@ class Statements(Expressions):
         items = operand.iterate(self.own)
         if name == "Add" and isinstance(before, ListObject):
             rest = operand.element(self.own) if items is None else None
+            before.changes(self.own)
             before.set(self.own, (*before.items(self.own), *(items or ())), rest)
         else:
             self.assign(node.target, self.operate(name, before, operand, node, frame), frame)
@@ -185,7 +186,7 @@ class Statements(Expressions):
             middle = items[starred : len(items) - after]
             items = [*items[:starred], self.new_list(tuple(middle)), *items[len(items) - after :]]
         if items is None or len(items) != len(targets):
-            items = [value.item(self.own, Const(index)) for index in range(len(targets))]
+            items = [value.part(self.own, number) for number in range(len(targets))]
         for one, item in zip(targets, items, strict=True):
             self.assign(one.value, item, frame)
 

@@ -63,6 +63,10 @@ class Value:
         """Its elements if all of them are known, else None."""
         return None
 
+    def part(self, interpreter: Interpreter, number: int) -> Value:
+        """One of the values that ``a, b = self`` binds."""
+        return self.item(interpreter, Const(number))
+
     def element(self, interpreter: Interpreter) -> Value:
         """One value that stands for any of its elements."""
         return UNKNOWN
@@ -157,6 +161,7 @@ class Const(Value):
 NONE: Final = Const(None)
 TRUE: Final = Const(True)
 FALSE: Final = Const(False)
+ELLIPSIS: Final = Const(...)
 
 
 class Range(Value):
@@ -220,6 +225,9 @@ class Union(Value):
     def item(self, interpreter: Interpreter, index: Value) -> Value:
         return join_all([value.item(interpreter, index) for value in self.values])
 
+    def part(self, interpreter: Interpreter, number: int) -> Value:
+        return join_all([value.part(interpreter, number) for value in self.values])
+
     def element(self, interpreter: Interpreter) -> Value:
         return join_all([value.element(interpreter) for value in self.values])
 
@@ -274,6 +282,8 @@ class Tuple(Value):
         return all(item.outlives(mark) for item in self.items)
 
     def item(self, interpreter: Interpreter, index: Value) -> Value:
+        if isinstance(index, Window):
+            return interpreter.new_list((), join_all(self.items))
         return item_of(self.items, index, Tuple)
 
     def iterate(self, interpreter: Interpreter) -> Sequence[Value] | None:
@@ -334,6 +344,19 @@ class ListObject(Object):
         """A value that stands for elements of unknown number, if there may be any."""
         return interpreter.store.get(self.identity, "rest")
 
+    def count(self, interpreter: Interpreter) -> int | None:
+        """How many elements it has; None if that is not known: a loop of unknown length is not run to its end."""
+        store = interpreter.store
+        items = store.get(self.identity, "items")
+        if not isinstance(items, Tuple) or self.rest(interpreter) or store.get(self.identity, "uncounted"):
+            return None
+        return len(items.items)
+
+    def changes(self, interpreter: Interpreter) -> None:
+        """Note that elements are added or taken away."""
+        if interpreter.loop_depth:
+            interpreter.store.set(self.identity, "uncounted", TRUE)
+
     def set(self, interpreter: Interpreter, items: tuple[Value, ...], rest: Value | None = None) -> ListObject:
         """Replace the contents."""
         interpreter.store.set(self.identity, "items", Tuple(items))
@@ -343,6 +366,7 @@ class ListObject(Object):
 
     def append(self, interpreter: Interpreter, value: Value) -> None:
         """Add an element; in a loop of unknown length it joins the elements of unknown number."""
+        self.changes(interpreter)
         if interpreter.loop_depth and len(self.items(interpreter)) >= 64:
             self.set(interpreter, self.items(interpreter), value)
         else:
@@ -358,15 +382,20 @@ class ListObject(Object):
                 return Builtin("list.insert", self._insert)
             case "copy":
                 return Builtin("list.copy", lambda i, a: i.new_list(self.items(i), self.rest(i)))
-            case "pop":
-                return Builtin("list.pop", lambda i, a: self.element(i))
+            case "pop" | "remove" | "clear":
+                return Builtin(f"list.{name}", self._shrink)
         return UNKNOWN
 
     def _append(self, interpreter: Interpreter, arguments: Arguments) -> Value:
         self.append(interpreter, arguments.at(0))
         return NONE
 
+    def _shrink(self, interpreter: Interpreter, arguments: Arguments) -> Value:
+        interpreter.store.set(self.identity, "uncounted", TRUE)
+        return self.element(interpreter)
+
     def _extend(self, interpreter: Interpreter, arguments: Arguments) -> Value:
+        self.changes(interpreter)
         more = arguments.at(0)
         items = more.iterate(interpreter)
         if items is None:
@@ -376,6 +405,7 @@ class ListObject(Object):
         return NONE
 
     def _insert(self, interpreter: Interpreter, arguments: Arguments) -> Value:
+        self.changes(interpreter)
         items = list(self.items(interpreter))
         index = arguments.at(0)
         items.insert(index.value if isinstance(index, Const) and isinstance(index.value, int) else 0, arguments.at(1))
@@ -385,6 +415,8 @@ class ListObject(Object):
     def item(self, interpreter: Interpreter, index: Value) -> Value:
         rest = self.rest(interpreter)
         found = item_of(self.items(interpreter), index, lambda items: interpreter.new_list(items))
+        if isinstance(index, Window) and isinstance(found, ListObject):
+            interpreter.store.set(found.identity, "uncounted", TRUE)
         return found if rest is None else join(found, rest)
 
     def set_item(self, interpreter: Interpreter, index: Value, value: Value) -> None:
@@ -402,6 +434,16 @@ class ListObject(Object):
         found = join_all(self.items(interpreter))
         rest = self.rest(interpreter)
         return found if rest is None else join(found, rest)
+
+
+class Generator(ListObject):
+    """What calling a generator function gives: elements of unknown number. ``frame``: of that call."""
+
+    __slots__ = ("frame",)
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__()
+        self.frame = frame
 
 
 class DictObject(Object):

@@ -18,7 +18,7 @@ A mark is a comment line below the code line it speaks of; several marks may fol
 
 The linter is given the sources with the marks blanked out, so that no finding hangs on its own underline. Comment lines
 ``# modelint-fixture: KEY = VALUE`` at the top of a file hold its settings, in TOML: ``keras`` (a version specifier, or
-``"unknown"``, which is the default), ``tiny-batch``, ``pedantic``.
+``"unknown"``, which is the default), ``tiny-batch``, ``tiny-batch-values``, ``pedantic``.
 """
 
 from __future__ import annotations
@@ -218,14 +218,16 @@ def settings_of(text: str) -> Settings:
         FixtureError: they are not TOML, or a key is unknown, or no Keras version meets the specifier.
     """
     stated = _stated(text)
-    unknown = stated.keys() - {"keras", "tiny-batch", "pedantic"}
+    unknown = stated.keys() - {"keras", "tiny-batch", "tiny-batch-values", "pedantic"}
     if unknown:
         raise FixtureError(f"a fixture has no setting {', '.join(sorted(unknown))}")
     specifier = str(stated.get("keras", UNKNOWN_VERSION))
+    values = stated.get("tiny-batch-values")
     settings = Settings(
         versions=versions_of(specifier),
         versions_known=specifier != UNKNOWN_VERSION,
         pedantic=stated.get("pedantic") is True,
+        tiny_batch_values=values if isinstance(values, int) else None,
     )
     match stated.get("tiny-batch"):
         case int(size):

@@ -75,6 +75,7 @@ class Written:
     output_format: str | None = toml.key(toml.one_of(*FORMATS))
     baseline: str | None = toml.key(toml.text)
     tiny_batch: int | None = toml.key(toml.positive)
+    tiny_batch_values: int | None = toml.key(toml.positive)
     frameworks: Frameworks | None = toml.key(_frameworks)
     layers: tuple[DeclaredLayer, ...] | None = toml.key(declarations.layers)
     calls_eval: tuple[str, ...] | None = toml.key(declarations.names)
@@ -96,6 +97,7 @@ _TAKEN_AS_WRITTEN = (
     "unsafe_fixes",
     "output_format",
     "tiny_batch",
+    "tiny_batch_values",
     "frameworks",
 )
 
@@ -122,6 +124,7 @@ class Configuration:
     output_format: str = "full"
     baseline: str | None = None
     tiny_batch: int = TINY_BATCH
+    tiny_batch_values: int | None = None
     frameworks: Frameworks = Frameworks()
     declared: Declared = Declared()
 

@@ -218,6 +218,7 @@ class Run:
             configuration.tiny_batch,
             configuration.pedantic,
             configuration.declared,
+            configuration.tiny_batch_values,
         )
 
     def versions(self, name: str, configuration: Configuration) -> InPlay:

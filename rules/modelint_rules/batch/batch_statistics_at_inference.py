@@ -21,8 +21,9 @@ training data, as `Normalization.adapt` does.
 ## When it is not a bug
 
 Losses, metrics and contrastive terms compare samples by design, and so may anything under `if training:`; neither is
-reported. Meta-learning and test-time adaptation normalise with the test batch on purpose: say so with an ignore
-comment.
+reported, and neither is a maximum that only says how much is padded. Of a forward pass that takes a single sample, and
+makes a batch of it, the finding is of medium confidence. Meta-learning and test-time adaptation normalise with the test
+batch on purpose: say so with an ignore comment.
 
 ## References
 
@@ -32,7 +33,7 @@ comment.
 
 from collections.abc import Iterator
 
-from modelint import BatchReduction, Finding, Model, Program, Rule, Severity
+from modelint import BatchReduction, Confidence, Finding, Model, Program, Rule, Severity
 
 rule = Rule(__name__, severity=Severity.ERROR, since="0.1")
 
@@ -51,6 +52,7 @@ def check(reduction: BatchReduction, program: Program) -> Iterator[Finding]:
         f"mixes the samples of a batch at inference too ({reduction.operation} over {over}); "
         "work on each sample alone, or keep running statistics",
         because=reduction.because,
+        confidence=Confidence.HIGH if reduction.certain else Confidence.MEDIUM,
     )
 
 

@@ -13,7 +13,7 @@ such as `keras.metrics.Mean()` with `sample_weight`, or `model.evaluate`, which 
 ## When it is not a bug
 
 Where all batches are of one size (`drop_remainder=True`, a length divided by it) the two are equal and nothing is
-reported. A running training loss that is only shown as progress does not need to be exact.
+reported, and neither is a running loss of the training itself: shown as progress, it does not need to be exact.
 
 ## References
 

@@ -13,8 +13,9 @@ stateful layer before each unrelated sequence (`layer.reset_state()`), or serve 
 
 ## When it is not a bug
 
-Streaming inference feeds one sequence piece by piece through a stateful layer, on purpose. Counters and caches that
-do not enter the output are harmless; say so with an ignore comment.
+Streaming inference feeds one sequence piece by piece through a stateful layer, on purpose. A variable that is set with
+the first batch, under a test of an attribute that says whether it is the first, is not reported. Counters and caches
+that do not enter the output are harmless; say so with an ignore comment.
 
 ## References
 

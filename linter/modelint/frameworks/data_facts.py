@@ -1,0 +1,128 @@
+"""What data is used for: which batches are trained on, which are evaluated on, and what evaluations leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import libcst
+
+from modelint.documents import Site
+from modelint.facts import DroppedSamples, Passing, Purpose
+from modelint.frameworks.batching import Batching
+from modelint.frameworks.call_facts import EVALUATION_NAME, TRAINING_NAME, CallFacts
+from modelint.frameworks.events import CallEvent, EvaluateEvent, Event, FitEvent
+from modelint.frameworks.intent import path_to
+from modelint.program.values import Const
+
+
+class DataUse:
+    """The batches of one program by what is done with them."""
+
+    def __init__(self, events: list[Event], calls: CallFacts) -> None:
+        self.events = events
+        self.calls = calls
+        fits = [event for event in events if isinstance(event, FitEvent)]
+        evaluations = [event for event in events if isinstance(event, EvaluateEvent)]
+        by_hand = {purpose: [c for c in calls.calls if calls.purpose(c)[0] is purpose] for purpose in Purpose}
+        self._trained = {*_batchings(fits), *_batchings(by_hand[Purpose.TRAINING])}
+        self._trained_at = _places(self._trained)
+        self._evaluated_at = _places({*_batchings(evaluations), *_batchings(by_hand[Purpose.INFERENCE])})
+        self._training = by_hand[Purpose.TRAINING]
+
+    def is_evaluated(self, batching: Batching) -> bool:
+        """Whether what makes these batches also makes some that are evaluated on."""
+        return _batched_at(batching) in self._evaluated_at
+
+    def dropped(self) -> Iterator[DroppedSamples]:
+        """Evaluations that leave samples out."""
+        for event in self.events:
+            if isinstance(event, EvaluateEvent):
+                if event.one_batch and self._is_trained_on(event.batching):
+                    continue  # a look at what is being trained on
+                yield from self._by_pipeline(event.batching, event.site, certain=not _is_partial(event))
+                yield from self._by_steps(event)
+            elif isinstance(event, CallEvent) and self._evaluates(event):
+                yield from self._by_pipeline(event.batching, event.site, certain=True)
+
+    def _evaluates(self, event: CallEvent) -> bool:
+        """Whether a call is part of an evaluation of its data."""
+        purpose, _, _ = self.calls.purpose(event)
+        if is_named_training(event):  # then it may be a look at what is trained on
+            is_meant = purpose is Purpose.INFERENCE or (purpose is Purpose.UNKNOWN and event.passing is Passing.FALSE)
+            is_other = not event.tapes and not self._is_trained_on(event.batching)
+            return is_meant and is_other and self._has_own_loop(event)
+        return purpose is Purpose.INFERENCE and self.calls._is_evaluation(event)
+
+    def _has_own_loop(self, event: CallEvent) -> bool:
+        """Whether the loop around a call is one in which nothing is trained."""
+        loop = loop_around(event)
+        return loop is not None and all(
+            loop not in path_to(call.site.script, call.site.node) for call in self._training
+        )
+
+    def _is_trained_on(self, batching: Batching | None) -> bool:
+        return batching is not None and not self._trained.isdisjoint(batching.each())
+
+    def _by_pipeline(self, batching: Batching | None, used_at: Site, *, certain: bool) -> Iterator[DroppedSamples]:
+        for way in batching.each() if batching is not None else ():
+            if way.drops and way.drop_site is not None and way.role != "training":
+                trained = _batched_at(way) in self._trained_at
+                sure = certain and way not in self._trained and way.repeated is not None
+                yield DroppedSamples(way.drop_site, used_at, way.how, way.left_over, trained=trained, certain=sure)
+
+    def _by_steps(self, event: EvaluateEvent) -> Iterator[DroppedSamples]:
+        rounding = event.rounding
+        if rounding is None:
+            return
+        steps = "validation_steps" if event.through == "validation" else "steps"
+        if rounding.again:
+            how, what = f"{steps} divides the number of batches by the batch size once more", "most batches"
+        elif rounding.short:
+            how = f"{steps} is less than the number of batches"
+            what = "the last batch" if rounding.short == 1 else f"the last {rounding.short} batches"
+        else:
+            how, what = f"{steps} is rounded down", ""
+        drop = DroppedSamples(rounding.place, event.site, how, rounding.dropped, certain=not event.fixed_shapes)
+        yield replace(drop, what=what) if what else drop
+
+
+def _is_partial(event: EvaluateEvent) -> bool:
+    """Whether it may be that an evaluation is not meant to run over all of the data, or cannot."""
+    chosen = isinstance(event.steps, Const) and event.steps.value is not None
+    return chosen or event.fixed_shapes
+
+
+def loop_around(event: CallEvent) -> libcst.CSTNode | None:
+    """The innermost loop in whose body a call is written."""
+    for above in reversed(path_to(event.site.script, event.site.node)):
+        if isinstance(above, (libcst.For, libcst.While)):
+            return above
+        if isinstance(above, libcst.FunctionDef):
+            return None
+    return None
+
+
+def is_named_training(event: CallEvent) -> bool:
+    """Whether the innermost function whose name says what it is for says that it trains."""
+    for name in event.functions():
+        if EVALUATION_NAME.search(name):
+            return False
+        if TRAINING_NAME.search(name):
+            return True
+    return False
+
+
+def _batchings(events: Iterable[FitEvent | EvaluateEvent | CallEvent]) -> Iterator[Batching]:
+    for event in events:
+        if event.batching is not None:
+            yield from event.batching.each()
+
+
+def _places(batchings: Iterable[Batching]) -> set[libcst.CSTNode]:
+    """The calls that make batches."""
+    return {node for one in batchings if (node := _batched_at(one)) is not None}
+
+
+def _batched_at(batching: Batching) -> libcst.CSTNode | None:
+    return batching.site.node if batching.site is not None else None

@@ -1,0 +1,255 @@
+"""Numbers that are rounded down to whole batches: of steps, of the batches of a generator.
+
+Takes an expression as it is written, gives the division in it that leaves samples out. A division rounds samples down
+to batches only where it divides a number of samples, or by a batch size; anything else may be divided at will.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import libcst
+
+from modelint.documents import Script, Site
+from modelint.documents.trees import children_of, descendants_of
+from modelint.frameworks.batching import is_size_name
+from modelint.program.frames import Frame
+from modelint.program.interpreter import Interpreter
+from modelint.program.values import UNKNOWN, Const, Value
+
+Evaluate = Callable[[libcst.CSTNode], Value]
+CountsBatches = Callable[[Value], bool]
+"""Whether the length of a value is a number of batches."""
+
+_ROUNDING_DOWN = re.compile(r"(int(eger)?\d*|floor)$")
+_COUNT_OF_SAMPLES = re.compile(
+    r"sampl|exampl|image|img|pict|(^|_)(n|nb|num|number|len|length|size|total|count|cnt)(_|$)", re.IGNORECASE
+)
+_COUNT_OF_BATCHES = re.compile(r"step|batch|iter|epoch", re.IGNORECASE)
+
+
+class Counted(enum.Enum):
+    """What a number counts."""
+
+    SAMPLES = enum.auto()
+    BATCHES = enum.auto()
+    UNKNOWN = enum.auto()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rounding:
+    """A number of batches that leaves samples out, and where it is computed.
+
+    ``dropped``: how many samples are left out, where known. ``again``: the number of batches is divided by the batch
+    size once more. ``short``: how many whole batches it is less than there are.
+    """
+
+    place: Site
+    dropped: int | None = None
+    again: bool = False
+    short: int = 0
+
+
+def rounding_of(
+    expression: libcst.BaseExpression,
+    interpreter: Interpreter,
+    frame: Frame,
+    counts_batches: CountsBatches,
+    size: int | None,
+) -> Rounding | None:
+    """What a number of steps leaves out of data in batches of a size, if that is known; None if nothing."""
+    assert frame.module is not None
+    script = frame.module.script
+    written = written_as(expression, script)
+
+    def evaluate(node: libcst.CSTNode) -> Value:
+        is_known = written is expression or is_known_in(written, frame)
+        return interpreter.evaluate(node, frame) if is_known else UNKNOWN
+
+    match written:
+        case libcst.BinaryOperation(operator=libcst.Subtract(), left=left, right=libcst.Integer(value=less)):
+            measured = _measured(left)
+            if measured is not None and counts_batches(evaluate(measured)) and int(less, 0) > 0:
+                return Rounding(script.site(written), short=int(less, 0))
+    division = rounded_division(written)
+    if division is None:
+        return None
+    if _is_of_training(division.left):
+        return None
+    counted = _counted(division.left, evaluate, counts_batches)
+    divisor = number_of(evaluate(division.right))
+    by_size = is_size(division.right, divisor, size)
+    if counted is Counted.BATCHES:
+        measured = _measured(division.left)
+        again = by_size and measured is not None
+        return Rounding(script.site(division), again=True) if again else None
+    if _is_divided(division, script):
+        return None
+    if not by_size and (counted is Counted.UNKNOWN or None not in (divisor, size)):
+        return None
+    samples = number_of(evaluate(division.left))
+    dropped = None
+    if samples is not None and divisor:
+        dropped = max(0, samples - samples // divisor * (size or divisor))
+    return Rounding(script.site(division), dropped)
+
+
+def _is_divided(division: libcst.BinaryOperation, script: Script) -> bool:
+    """Whether the divisor was chosen, or is asserted, to leave no remainder (``length % size == 0``)."""
+    asserted = (node.test for node in descendants_of(script.module) if isinstance(node, libcst.Assert))
+    return any(
+        isinstance(node, libcst.BinaryOperation)
+        and isinstance(node.operator, libcst.Modulo)
+        and node.left.deep_equals(division.left)
+        for one in (written_as(division.right, script), *asserted)
+        for node in descendants_of(one)
+    )
+
+
+def _is_of_training(number: libcst.BaseExpression) -> bool:
+    """Whether a number counts training data, by its names: it says nothing of what an evaluation leaves out."""
+    return any("train" in node.value.lower() for node in descendants_of(number) if isinstance(node, libcst.Name))
+
+
+def is_size(divisor: libcst.BaseExpression, value: int | None, size: int | None) -> bool:
+    """Whether what is divided by is a batch size: by its name, or because it is that of the data."""
+    return any(map(is_size_name, names_of(divisor))) or (value == size and size is not None and size > 1)
+
+
+def _measured(call: libcst.BaseExpression) -> libcst.BaseExpression | None:
+    """What ``len(x)`` is the length of."""
+    match call:
+        case libcst.Call(func=libcst.Name(value="len"), args=[libcst.Arg(value=measured)]):
+            return measured
+    return None
+
+
+def _counted(number: libcst.BaseExpression, evaluate: Evaluate, counts_batches: CountsBatches) -> Counted:
+    """What a number counts, as far as what it is made of says."""
+    measured = _measured(number)
+    if measured is not None:
+        return Counted.BATCHES if counts_batches(evaluate(measured)) else Counted.SAMPLES
+    match number:
+        case libcst.BinaryOperation(operator=libcst.FloorDivide() | libcst.Divide()):
+            divided_by_size = any(map(is_size_name, names_of(number.right)))
+            return Counted.BATCHES if divided_by_size else _counted(number.left, evaluate, counts_batches)
+        case libcst.BinaryOperation():
+            sides = [_counted(side, evaluate, counts_batches) for side in (number.left, number.right)]
+            return next((kind for kind in (Counted.BATCHES, Counted.SAMPLES) if kind in sides), Counted.UNKNOWN)
+        case libcst.Call(args=[libcst.Arg(value=inner)]) if _ROUNDING_DOWN.search(_called(number)):
+            return _counted(inner, evaluate, counts_batches)
+        case libcst.Subscript(value=libcst.Attribute(attr=libcst.Name(value="shape"))):
+            return Counted.SAMPLES
+    names = [_called(number)] if isinstance(number, libcst.Call) else list(names_of(number))
+    if any(map(_COUNT_OF_BATCHES.search, names)):
+        return Counted.BATCHES
+    return Counted.SAMPLES if any(map(_COUNT_OF_SAMPLES.search, names)) else Counted.UNKNOWN
+
+
+def is_known_in(expression: libcst.CSTNode, frame: Frame) -> bool:
+    """Whether the names in an expression are those that a frame knows: it stands in the same function, or around it."""
+    if frame.module is None:
+        return False
+    functions: list[libcst.CSTNode] = []
+    scope: Frame | None = frame
+    while scope is not None:
+        if scope.function is not None:
+            functions.append(scope.function.node)
+        scope = scope.parent
+    parents = frame.module.script.parents
+    node = parents.get(expression)
+    while node is not None and not isinstance(node, (libcst.FunctionDef, libcst.Lambda)):
+        node = parents.get(node)
+    return node is None or node in functions
+
+
+def written_as(expression: libcst.BaseExpression, script: Script) -> libcst.BaseExpression:
+    """An expression, or what is assigned to the name that it is, where that is one thing in the whole module."""
+    if isinstance(expression, libcst.Name):
+        return assigned_once(script.module, expression.value) or expression
+    if isinstance(expression, libcst.Attribute) and isinstance(expression.value, libcst.Name):
+        return assigned_once(script.module, expression.attr.value, of=expression.value.value) or expression
+    return expression
+
+
+def assigned_once(within: libcst.CSTNode, name: str, of: str | None = None) -> libcst.BaseExpression | None:
+    """The only value that is assigned to a name (or to an attribute ``of`` one) by the statements in a node."""
+    found: list[libcst.BaseExpression] = []
+    stack: list[libcst.CSTNode] = [within]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, libcst.Assign):
+            found += [node.value for target in node.targets if _is_target(target.target, name, of)]
+        elif isinstance(node, libcst.AugAssign):
+            if _is_target(node.target, name, of):
+                return None
+        elif not isinstance(node, libcst.BaseExpression):
+            stack.extend(children_of(node))
+    return found[0] if len(found) == 1 else None
+
+
+def _is_target(target: libcst.BaseExpression, name: str, of: str | None) -> bool:
+    match target:
+        case libcst.Name():
+            return of is None and target.value == name
+        case libcst.Attribute(value=libcst.Name(value=owner)):
+            return owner == of and target.attr.value == name
+    return False
+
+
+def rounded_division(expression: libcst.BaseExpression) -> libcst.BinaryOperation | None:
+    """The division of a number that is rounded down: ``a // b``, ``int(a / b)``, ``max(1, a // b)`` and so on."""
+    match expression:
+        case libcst.BinaryOperation(operator=libcst.FloorDivide()):
+            return None if _is_rounding_up(expression) else expression
+        case libcst.Call(
+            func=libcst.Attribute(value=libcst.Call() as inner, attr=libcst.Name(value="astype" | "item"))
+        ):
+            return rounded_division(inner)
+        case libcst.Call():
+            name = _called(expression)
+            values = [argument.value for argument in expression.args]
+            if _ROUNDING_DOWN.search(name) and len(values) == 1:
+                (value,) = values
+                if isinstance(value, libcst.BinaryOperation) and isinstance(value.operator, libcst.Divide):
+                    return value
+                return rounded_division(value)
+            others = [value for value in values if not (isinstance(value, libcst.Integer) and value.value == "1")]
+            if name in ("max", "maximum") and len(values) == 2 and len(others) == 1:
+                return rounded_division(others[0])
+    return None
+
+
+def _is_rounding_up(division: libcst.BinaryOperation) -> bool:
+    """Whether what is divided was made larger by the divisor: ``(n + b - 1) // b``, or a multiple of it."""
+    left = division.left
+    return isinstance(left, libcst.BinaryOperation) and any(
+        node.deep_equals(division.right) for node in descendants_of(left) if type(node) is type(division.right)
+    )
+
+
+def _called(call: libcst.Call) -> str:
+    name = call.func.attr if isinstance(call.func, libcst.Attribute) else call.func
+    return name.value if isinstance(name, libcst.Name) else ""
+
+
+def names_of(expression: libcst.CSTNode) -> Iterator[str]:
+    """What an expression is called: its name, the last of its attributes, its key; of a product those of both sides."""
+    match expression:
+        case libcst.Name(value=name) | libcst.Attribute(attr=libcst.Name(value=name)):
+            yield name
+        case libcst.Subscript(slice=[libcst.SubscriptElement(slice=libcst.Index(value=libcst.SimpleString() as key))]):
+            yield key.value.strip("\"'")
+        case libcst.BinaryOperation(operator=libcst.Multiply()):
+            yield from names_of(expression.left)
+            yield from names_of(expression.right)
+        case libcst.Call(args=[libcst.Arg(value=inner)], func=libcst.Name(value="int" | "float")):
+            yield from names_of(inner)
+
+
+def number_of(value: Value) -> int | None:
+    """A value as a number of things."""
+    return value.value if isinstance(value, Const) and type(value.value) is int else None
