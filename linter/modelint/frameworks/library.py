@@ -12,9 +12,10 @@ from modelint.frameworks import datasets, given, guards
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.applications import contents
 from modelint.frameworks.declared_names import declared_handlers
-from modelint.frameworks.events import MeanEvent, ModeEvent, SeedEvent, record
+from modelint.frameworks.events import ModeEvent, SeedEvent, record
 from modelint.frameworks.graph import GraphNode, Part, forward_pass
 from modelint.frameworks.layers import LayerObject, Variables, call_layer, input_tensor, make_layer, note_trainable
+from modelint.frameworks.means import note_mean_of_means
 from modelint.frameworks.models import (
     OpaqueModel,
     Sequential,
@@ -452,7 +453,7 @@ class Frameworks:
         averages = all(t.row_mean for t in tensors)
         accumulates = averages and operator == "Add" and interpreter.loop_depth > 0
         if operator == "Divide" and isinstance(operands[0], (Tensor, Union)) and tensors[0].accumulated:
-            _note_mean_of_means(interpreter, tensors[0], operands[1], node, frame)
+            note_mean_of_means(interpreter, tensors[0], operands[1], node, frame)
         sums = operator in ("Add", "Subtract")
         return merged(
             tensors,
@@ -567,17 +568,6 @@ def _is_seeding(callee: Value, node: libcst.CSTNode) -> bool:
     else:
         return False
     return "seed" in name.rpartition(".")[2].lower()
-
-
-def _note_mean_of_means(
-    interpreter: Interpreter, total: Tensor, count: Value, node: libcst.CSTNode, frame: Frame
-) -> None:
-    """Record that a sum of batch means is divided by the number of batches."""
-    counted = all(isinstance(one, (datasets.BatchCount, Const, Range)) for one in alternatives(count))
-    uneven = [c for c in total.calls if c.batching is None or (not c.batching.drops and c.batching.partial != 0)]
-    assert frame.module is not None
-    if counted and uneven:
-        record(interpreter, MeanEvent(frame.module.script.site(node), frame))
 
 
 def _add_variables(interpreter: Interpreter, operands: tuple[Value, ...]) -> Value | None:
