@@ -198,7 +198,11 @@ class CompareEvent(Event):
 
 @dataclass(slots=True, eq=False)
 class MeanEvent(Event):
-    """A sum of means over batches divided by the number of batches."""
+    """A sum to which a loop adds the means of batches, divided by something."""
+
+    calls: frozenset[CallEvent] = field(kw_only=True)  # of the models that it was computed from
+    added: libcst.CSTNode = field(kw_only=True)
+    divisor: libcst.CSTNode = field(kw_only=True)
 
 
 @dataclass(slots=True, eq=False)

@@ -15,7 +15,7 @@ from modelint.frameworks.declared_names import declared_handlers
 from modelint.frameworks.events import ModeEvent, SeedEvent, record
 from modelint.frameworks.graph import GraphNode, Part, forward_pass
 from modelint.frameworks.layers import LayerObject, Variables, call_layer, input_tensor, make_layer, note_trainable
-from modelint.frameworks.means import note_mean_of_means
+from modelint.frameworks.means import adds_to_itself, note_mean_of_means
 from modelint.frameworks.models import (
     OpaqueModel,
     Sequential,
@@ -451,17 +451,19 @@ class Frameworks:
                 use(interpreter, tensor, "decision")
         note_mixing(interpreter, tensors)
         averages = all(t.row_mean for t in tensors)
-        accumulates = averages and operator == "Add" and interpreter.loop_depth > 0
-        if operator == "Divide" and isinstance(operands[0], (Tensor, Union)) and tensors[0].accumulated:
-            note_mean_of_means(interpreter, tensors[0], operands[1], node, frame)
         sums = operator in ("Add", "Subtract")
+        added_at = next((t.accumulated for t in tensors if t.accumulated is not None), None)
+        if operator == "Divide" and added_at is not None:
+            note_mean_of_means(interpreter, tensors, added_at, node, frame)
+        elif averages and operator == "Add" and interpreter.loop_depth > 0 and adds_to_itself(node, frame):
+            added_at = node
         return merged(
             tensors,
             batch_first=any(t.batch_first for t in tensors),
             shape=tensors[0].shape,
             row_mean=averages and (len(tensors) == 1 or sums),
             integer=all(t.integer for t in tensors),
-            accumulated=accumulates or (sums and any(t.accumulated for t in tensors)),
+            accumulated=added_at if sums else None,
         )
 
     def class_base(self, value: Value) -> External | None:

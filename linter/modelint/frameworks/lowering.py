@@ -12,6 +12,7 @@ from modelint.frameworks.call_facts import CallFacts, comparisons
 from modelint.frameworks.events import Event, FitEvent, GradientEvent, ModeEvent, TrainableEvent
 from modelint.frameworks.forward_facts import ForwardFacts
 from modelint.frameworks.intent import is_test
+from modelint.frameworks.means import means_of_means
 from modelint.frameworks.random_facts import RandomFacts
 from modelint.frameworks.signatures import seeder_of
 from modelint.frameworks.training_facts import TrainingFacts
@@ -85,7 +86,7 @@ def lower(
     found.extend(training.static_batches())
     found.extend(training.reductions())
     found.extend(training.writes())
-    found.extend(training.means())
+    found.extend(means_of_means(events, calls.purpose))
     trains = _trains(events, calls, executed) and not is_test(path)
     root = next((module.script for module in modules if module.is_root), None)
     return Program(path, tuple(found), settings, trains, seeder_of(root) if root is not None and trains else None)

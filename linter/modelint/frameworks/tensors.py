@@ -26,6 +26,8 @@ from modelint.program.values import (
 )
 
 if TYPE_CHECKING:
+    import libcst
+
     from modelint.frameworks.datasets import Batching
     from modelint.frameworks.events import CallEvent, GradientEvent, ReductionEvent
 
@@ -69,7 +71,7 @@ class Tensor(Value):
     integer: bool = False
     row_mean: bool = False  # the mean over a batch (of losses, of hits): a metric of one batch
     from_batch: bool = False  # computed from the input of the forward pass under examination
-    accumulated: bool = False  # such means, added up over the batches
+    accumulated: libcst.CSTNode | None = None  # where such means are added up, round by round
     literal: bool = False  # made of constants or random numbers by the program itself
     parameter: bool = False  # a trainable variable
     statistics: frozenset[ReductionEvent] = frozenset()  # statistics of the batch that it holds

@@ -14,7 +14,6 @@ from modelint.facts import (
     FrozenDrift,
     Interval,
     KerasVersion,
-    MeanOfBatchMeans,
     Mode,
     Model,
     Passing,
@@ -30,7 +29,6 @@ from modelint.frameworks.events import (
     EvaluateEvent,
     Event,
     FitEvent,
-    MeanEvent,
     ModelEvent,
     ReductionEvent,
     ResetEvent,
@@ -217,12 +215,6 @@ class TrainingFacts:
                 count = batching.samples % batching.size
             trained = _batched_at(batching) in self._trained
             yield DroppedSamples(place, used_at, "drop_remainder=True", count, trained)
-
-    def means(self) -> Iterator[MeanOfBatchMeans]:
-        """Sums of batch means divided by the number of batches."""
-        for event in self.events:
-            if isinstance(event, MeanEvent):
-                yield MeanOfBatchMeans(event.site)
 
     def static_batches(self) -> Iterator[StaticBatch]:
         """Fixed batch dimensions."""
