@@ -1,24 +1,22 @@
-"""Random draws and seeds judged: what governs which draw, by version."""
+"""Random draws judged: what they are for, and what seeds them, by version."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from modelint.facts import UNKNOWN as UNKNOWN_SETTING
 from modelint.facts import Governor, KerasVersion, LayerMade, RandomSource, Seeding, Setting, Traits
 from modelint.frameworks import declared as declarations
 from modelint.frameworks import keras_layers as table
-from modelint.frameworks.events import DrawEvent, Event, LayerEvent, SeedEvent
+from modelint.frameworks.events import DrawEvent, Event, LayerEvent
 from modelint.frameworks.guards import gates_by_mode
 from modelint.frameworks.intent import is_test, says_so
 from modelint.frameworks.layers import LayerObject, setting, traits_of
+from modelint.frameworks.seeds import Seeds
 from modelint.frameworks.signatures import signature_of
 from modelint.frameworks.trees import Trees
 
 _LAYER_KINDS = {"dropout": "dropout", "noise": "noise", "augmentation": "augmentation"}
-_BOTH = "keras.utils.set_random_seed"
-_TENSORFLOW = "tensorflow.random.set_seed"
 _GENERATIVE = (
     "sampling",
     "sampler",
@@ -65,10 +63,7 @@ class RandomFacts:
         self.versions = trees.versions
         self.layers = [event for event in events if isinstance(event, LayerEvent)]
         self.draws = [event for event in events if isinstance(event, DrawEvent)]
-        self.seeds = [event for event in events if isinstance(event, SeedEvent)]
-        self._earliest: dict[str, int] = {}
-        for event in self.seeds:
-            self._earliest[event.name] = min(event.order, self._earliest.get(event.name, event.order))
+        self.seeds = Seeds(trees, events)
 
     def made(self) -> Iterator[LayerMade]:
         """One fact per layer construction."""
@@ -91,9 +86,9 @@ class RandomFacts:
         """The draws, then the seedings with what they fail to reach."""
         sources = [*self._layer_sources(), *self._draw_sources()]
         yield from sources
-        for event in self.seeds:
+        for event in self.seeds.events:
             if event.name != "unknown":
-                yield self._seeding(event, sources)
+                yield self.seeds.seeding(event, sources)
 
     def _layer_sources(self) -> Iterator[RandomSource]:
         for event in self.layers:
@@ -102,7 +97,7 @@ class RandomFacts:
             if not traits.stochastic_in_training:
                 continue
             seed = _seed_of(event)
-            ungoverned = tuple(v for v in self.versions if not self._layer_governed(event.order, v))
+            ungoverned = tuple(v for v in self.versions if not self.seeds.govern_layer(event.order, v))
             yield RandomSource(
                 place=event.site,
                 kind=_kind_of(layer, traits),
@@ -117,21 +112,21 @@ class RandomFacts:
 
     def _layer_governor(self, event: LayerEvent, seed: Setting, ungoverned: tuple[KerasVersion, ...]) -> Governor:
         declared = event.layer.declared
-        if declared is not None and declared.like is None and seed is None and self.seeds:
+        if declared is not None and declared.like is None and seed is None and self.seeds.events:
             return Governor.UNKNOWN  # it may draw by whatever is seeded
-        return self._governor(seed, ungoverned, event.order)
+        return self.seeds.governor(seed, ungoverned)
 
     def _draw_sources(self) -> Iterator[RandomSource]:
         for event in self.draws:
             seed = None if event.seed is None else setting(event.seed, self.trees.interpreter)
-            ungoverned = tuple(v for v in self.versions if not self._draw_governed(event, v))
+            ungoverned = tuple(v for v in self.versions if not self.seeds.govern_draw(event, v))
             keras3 = event.what.startswith("keras.random.")
             yield RandomSource(
                 place=event.site,
                 kind=event.kind,
                 what=event.what,
                 seed=seed,
-                seeded_by=self._governor(seed, ungoverned, event.order),
+                seeded_by=self.seeds.governor(seed, ungoverned),
                 in_forward=event.in_forward,
                 guarded=False not in event.reached or event.named_guard or gates_by_mode(event.frame.function),
                 mode_blind=event.kind == "dropout" and self._is_live(event),
@@ -161,56 +156,3 @@ class RandomFacts:
         """Whether a functional dropout has a rate that is known not to be zero."""
         rate = None if event.rate is None else setting(event.rate, self.trees.interpreter)
         return isinstance(rate, (int, float)) and rate != 0
-
-    def _before(self, order: int | None, *names: str) -> bool:
-        return any(
-            self._earliest[name] < order if order is not None else True for name in names if name in self._earliest
-        )
-
-    def _layer_governed(self, order: int, version: KerasVersion) -> bool:
-        """Keras 3 takes a layer's seed from Python's ``random`` when it is made, Keras 2 TensorFlow's at the draw."""
-        if version is KerasVersion.KERAS_2:
-            return self._before(None, _BOTH, _TENSORFLOW)
-        return self._before(order, _BOTH, "random.seed")
-
-    def _draw_governed(self, event: DrawEvent, version: KerasVersion) -> bool:
-        if event.what.startswith("keras.random."):
-            return self._before(None, _BOTH, "random.seed")
-        if event.what.startswith("numpy."):
-            return self._before(None, _BOTH, "numpy.random.seed")
-        return self._before(None, _BOTH, _TENSORFLOW)
-
-    def _governor(self, seed: Setting, ungoverned: tuple[KerasVersion, ...], order: int) -> Governor:
-        if seed is UNKNOWN_SETTING:
-            return Governor.UNKNOWN
-        if seed is not None:
-            return Governor.ARGUMENT
-        if self._before(None, "unknown"):
-            return Governor.UNKNOWN
-        if not ungoverned:
-            return Governor.GLOBAL
-        return Governor.NOTHING
-
-    def _seeding(self, event: SeedEvent, sources: list[RandomSource]) -> Seeding:
-        early = all(event.order < made.order for made in self.layers)
-        seeding = Seeding(event.site, event.name, setting(event.seed, self.trees.interpreter), early=early)
-        missed = [
-            s
-            for s in sources
-            if s.seeded_by is Governor.NOTHING and s.kind in ("dropout", "noise", "shuffle") and s.seed is None
-        ]
-        if not missed:
-            return seeding
-        others = [s for s in self.seeds if s is not event and s.name in (_BOTH, _TENSORFLOW)]
-        if event.name not in (_BOTH, _TENSORFLOW) and others:
-            return seeding  # one of them is the one to blame
-        reasons = {
-            _BOTH: "it comes after the layers are made",
-            _TENSORFLOW: "Keras 3 takes the seed of a layer from Python's random",
-            "numpy.random.seed": "it seeds NumPy only",
-            "random.seed": "it seeds Python's random only",
-        }
-        if event.name == "random.seed" and any(s.name == "numpy.random.seed" for s in self.seeds):
-            return seeding
-        versions = tuple(v for v in self.versions if any(v in s.ungoverned_in for s in missed))
-        return replace(seeding, ineffective_for=tuple(missed), reason=reasons.get(event.name, ""), versions=versions)
