@@ -1,4 +1,4 @@
-"""Facts in the words of a message: layers by kind, ranges of Keras versions.
+"""Facts in the words of a message: layers by kind, functions as they are written, ranges of Keras versions.
 
 Takes facts, gives text without a full stop, to be put into a sentence. It knows no rule.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from modelint.facts import KerasVersion, Layer
+
+_SHORT = {"numpy": "np", "tensorflow": "tf"}
 
 MOST_NAMED = 3
 """How many things are named before the rest is only counted."""
@@ -25,6 +27,16 @@ def enumeration(words: Iterable[str]) -> str:
 def kinds(layers: Iterable[Layer]) -> str:
     """The kinds of the layers, each once, in the order of execution: ``"BatchNormalization and Dropout"``."""
     return enumeration(layer.kind for layer in layers)
+
+
+def api(name: str) -> str:
+    """A function or class as it is mostly written: ``"np.random.seed"``, ``"Dataset.shuffle"``, ``"Dropout"``."""
+    package, _, rest = name.partition(".")
+    if name.startswith("tensorflow.data."):
+        return name.removeprefix("tensorflow.data.")
+    if package in _SHORT:
+        return f"{_SHORT[package]}.{rest}"
+    return name if package in ("random", "torch") or name.startswith("keras.utils.") else name.rpartition(".")[2]
 
 
 def version_ranges(versions: Collection[KerasVersion]) -> str:

@@ -157,10 +157,11 @@ class ModelEvent(Event):
 
 @dataclass(slots=True, eq=False)
 class SeedEvent(Event):
-    """A global seed was set."""
+    """A global seed was set. ``overwrites``: it was assigned to the function that sets it, and nothing is seeded."""
 
     name: str = field(kw_only=True)
     seed: Value = field(kw_only=True)
+    overwrites: bool = False
 
 
 @dataclass(slots=True, eq=False)

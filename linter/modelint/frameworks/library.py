@@ -171,6 +171,28 @@ def _seed(name: str) -> Handler:
     return set_seed
 
 
+class RandomModule(External):
+    """A module whose global seed is set by a function: whoever assigns to the function instead seeds nothing."""
+
+    __slots__ = ()
+
+    def set_attribute(self, interpreter: Interpreter, name: str, value: Value) -> None:
+        function = f"{self.dotted}.{name}"
+        frame = interpreter.stack[-1]
+        if function not in SEEDING or frame.module is None or not _is_number(value):
+            return
+        match frame.statement:
+            case libcst.Assign(targets=[libcst.AssignTarget(target=libcst.Attribute())]) as node:
+                site = frame.module.script.site(node, within=node)
+                record(interpreter, SeedEvent(site, frame, name=function, seed=value, overwrites=True))
+
+
+def _is_number(value: Value) -> bool:
+    return all(
+        isinstance(one, Range) or (isinstance(one, Const) and one.value is not None) for one in alternatives(value)
+    )
+
+
 def _learning_phase(interpreter: Interpreter, arguments: Arguments) -> Value:
     value = arguments.at(0, "value")
     phase = bool(value.value) if isinstance(value, Const) and value.value in (0, 1, True, False) else None
@@ -330,6 +352,8 @@ _HANDLERS: dict[str, Handler] = {
 @functools.lru_cache(maxsize=8192)
 def _named(dotted: str) -> Value:
     name = canonical(dotted)
+    if name in ("numpy.random", "random", "tensorflow.random"):
+        return RandomModule(name)
     if name in _HANDLERS:
         return Named(name, _HANDLERS[name])
     merging = table.merge_function(name.removeprefix("keras.layers.")) if name.startswith("keras.layers.") else None

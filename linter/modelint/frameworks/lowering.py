@@ -14,11 +14,13 @@ from modelint.frameworks.forward_facts import ForwardFacts
 from modelint.frameworks.intent import is_test
 from modelint.frameworks.means import means_of_means
 from modelint.frameworks.random_facts import RandomFacts
+from modelint.frameworks.running import Running
 from modelint.frameworks.signatures import seeder_of
 from modelint.frameworks.training_facts import TrainingFacts
 from modelint.frameworks.trees import Trees
 from modelint.program.frames import ModuleState
 from modelint.program.interpreter import Interpreter
+from modelint.program.values import new_identity
 
 _KERAS_2_ONLY = re.compile(
     r"^\s*(from|import)\s+(tf_keras|tensorflow\.python\.keras|tensorflow\.contrib)\b|\bfit_generator\(|\btf\.contrib\.",
@@ -64,6 +66,7 @@ def lower(
     settings = narrowed(settings, events, modules)
     trees = Trees(interpreter, settings.versions)
     trees.trainable = [event for event in events if isinstance(event, TrainableEvent)]
+    running = Running(interpreter, executed, new_identity())
     calls = CallFacts(trees, events)
     forwards = ForwardFacts(trees, events, modules)
     training = TrainingFacts(trees, events, calls)
@@ -80,7 +83,7 @@ def lower(
 
     found = list(facts())
     # forward passes run above have recorded draws, reductions and layers of their own
-    random = RandomFacts(trees, events)
+    random = RandomFacts(trees, events, running)
     found.extend(random.made())
     found.extend(random.facts())
     found.extend(training.static_batches())

@@ -232,6 +232,11 @@ SHUFFLES = frozenset(
     ("numpy.random.shuffle", "numpy.random.permutation", "random.shuffle", "tensorflow.random.shuffle")
 )
 
+PYTHON_DRAWS = frozenset(
+    f"random.{name}"
+    for name in ("random", "randint", "randrange", "choice", "choices", "sample", "uniform", "gauss", "normalvariate")
+)
+
 EXACT_COMPARISONS = frozenset(
     (
         "numpy.array_equal",
@@ -256,6 +261,8 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         return merged(tensors_in(arguments.all(), interpreter))
     if name.startswith(RANDOM_PREFIXES) and last not in NOT_DRAWS:
         return _draw(interpreter, name, last, arguments)
+    if name in PYTHON_DRAWS:
+        record(interpreter, DrawEvent(arguments.site, arguments.frame, what=name, kind="operation"))
     if not name.startswith(ARRAY_PACKAGES) and not name.startswith("builtins."):
         return None
     tensors = list(tensors_in(arguments.all(), interpreter))

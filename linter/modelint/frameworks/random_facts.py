@@ -12,6 +12,7 @@ from modelint.frameworks.events import DrawEvent, Event, LayerEvent
 from modelint.frameworks.guards import gates_by_mode
 from modelint.frameworks.intent import is_test, says_so
 from modelint.frameworks.layers import LayerObject, setting, traits_of
+from modelint.frameworks.running import Running
 from modelint.frameworks.seeds import Seeds
 from modelint.frameworks.signatures import signature_of
 from modelint.frameworks.trees import Trees
@@ -58,12 +59,13 @@ def _seed_of(event: LayerEvent) -> Setting:
 class RandomFacts:
     """Judges the draws of one program."""
 
-    def __init__(self, trees: Trees, events: list[Event]) -> None:
+    def __init__(self, trees: Trees, events: list[Event], running: Running) -> None:
         self.trees = trees
         self.versions = trees.versions
+        self.running = running
         self.layers = [event for event in events if isinstance(event, LayerEvent)]
         self.draws = [event for event in events if isinstance(event, DrawEvent)]
-        self.seeds = Seeds(trees, events)
+        self.seeds = Seeds(trees, events, running)
 
     def made(self) -> Iterator[LayerMade]:
         """One fact per layer construction."""
@@ -86,9 +88,7 @@ class RandomFacts:
         """The draws, then the seedings with what they fail to reach."""
         sources = [*self._layer_sources(), *self._draw_sources()]
         yield from sources
-        for event in self.seeds.events:
-            if event.name != "unknown":
-                yield self.seeds.seeding(event, sources)
+        yield from self.seeds.seedings(sources)
 
     def _layer_sources(self) -> Iterator[RandomSource]:
         for event in self.layers:
@@ -108,6 +108,7 @@ class RandomFacts:
                 in_forward=event.in_forward,
                 identity=layer.identity,
                 ungoverned_in=ungoverned,
+                runs=self.running.runs(event),
             )
 
     def _layer_governor(self, event: LayerEvent, seed: Setting, ungoverned: tuple[KerasVersion, ...]) -> Governor:
@@ -135,6 +136,7 @@ class RandomFacts:
                 repeats=keras3 and isinstance(seed, int) and not isinstance(seed, bool),
                 rate=None if event.rate is None else setting(event.rate, self.trees.interpreter),
                 ungoverned_in=ungoverned,
+                runs=self.running.runs(event),
                 signature=signature_of(event.frame.function),
                 # in TensorFlow 1 the second argument is the rate at which units are kept
                 rate_position=None if "compat.v1" in event.site.script.text else 1,

@@ -48,12 +48,16 @@ def check(fact: Program, program: Program) -> Iterator[Finding]:
     """The dropout and noise layers of a training program that nothing seeds, as one finding."""
     if not program.trains:
         return
-    excused = {id(source) for seeding in program.all(Seeding) for source in seeding.ineffective_for}
-    places = {
-        source.place.resolve(): source
-        for source in program.all(RandomSource)
-        if _draws_unseeded(source) and id(source) not in excused
+    excused = {
+        id(source)
+        for seeding in program.all(Seeding)
+        if seeding.intended or program.settings.pedantic
+        for source in seeding.ineffective_for
     }
+    unseeded = [source for source in program.all(RandomSource) if _draws_unseeded(source)]
+    # what nothing calls is judged only where nothing else draws: it may be called in a way that is not seen
+    drawn = [source for source in unseeded if source.runs] or unseeded
+    places = {source.place.resolve(): source for source in drawn if id(source) not in excused}
     if not places:
         return
     (first, source), *others = places.items()

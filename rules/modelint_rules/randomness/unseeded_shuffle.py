@@ -38,7 +38,8 @@ def check(source: RandomSource, program: Program) -> Iterator[Finding]:
     """A shuffle in a training program that nothing seeds."""
     if source.kind != "shuffle" or source.seeded_by is not Governor.NOTHING or not program.trains:
         return
-    if any(source is draw for seeding in program.all(Seeding) for draw in seeding.ineffective_for):
+    seedings = (one for one in program.all(Seeding) if one.intended or program.settings.pedantic)
+    if any(source is draw for seeding in seedings for draw in seeding.ineffective_for):
         return
     yield rule.at(
         source.place,
