@@ -44,6 +44,7 @@ class RandomSource:
     mode_blind: bool = False
     reaches_prediction: bool = False  # its value is part of what a prediction returns, in inference mode
     generative: bool = False
+    predicted: bool | None = True  # predictions run it; None: nothing shows it, False: it is run for other things only
     repeats: bool = False  # a stateless draw with a constant seed: the same numbers on every call
     rate: Setting = None
     identity: int = 0

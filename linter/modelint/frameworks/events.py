@@ -16,7 +16,7 @@ from modelint.facts import Passing, Setting
 from modelint.frameworks.keras_modes import ALWAYS, Training
 from modelint.program.frames import Frame
 from modelint.program.interpreter import Interpreter
-from modelint.program.values import Function, Value, new_identity
+from modelint.program.values import Function, Instance, Value, new_identity
 
 if TYPE_CHECKING:
     from modelint.frameworks.datasets import Batching
@@ -166,16 +166,42 @@ class SeedEvent(Event):
 
 @dataclass(slots=True, eq=False)
 class DrawEvent(Event):
-    """A random operation, outside of layers."""
+    """A random operation, outside of layers. ``forward`` is the layer or model in whose forward pass it happens."""
 
     what: str = field(kw_only=True)
     kind: str = field(kw_only=True)
     seed: Value | None = None
     rate: Value | None = None
-    in_forward: bool = False
+    forward: Value | None = None
     reached: frozenset[Training] = ALWAYS
     opaque_guard: bool = False  # under a test that says nothing of the mode
     named_guard: bool = False  # under a test that is about the mode by its names
+    uses: set[str] = field(default_factory=set)  # what its numbers were seen to be used for
+
+    @property
+    def owner(self) -> str | None:
+        """The name of the class of the program in whose forward pass it happens."""
+        return self.forward.cls.name if isinstance(self.forward, Instance) else None
+
+    def forward_place(self) -> tuple[tuple[Site, str], ...]:
+        """The layer or model in whose forward pass it happens, as a reason."""
+        if not isinstance(self.forward, Instance):
+            return ((getattr(self.forward, "site", self.site), "in the function of this Lambda layer"),)
+        scope: Frame | None = self.frame
+        while scope is not None and (scope.function is None or scope.function.bound is not self.forward):
+            scope = scope.caller
+        function = scope.function if scope is not None else None
+        if function is None or not isinstance(function.node, libcst.FunctionDef):
+            return ((self.site, f"in the forward pass of {self.owner}"),)
+        return ((function.module.script.site(function.node.name), f"in the forward pass of {self.owner}"),)
+
+
+@dataclass(slots=True, eq=False)
+class SaveEvent(Event):
+    """A model was saved with its graph, to be run elsewhere."""
+
+    model: Value = field(kw_only=True)
+    through: str = field(kw_only=True)
 
 
 @dataclass(slots=True, eq=False)

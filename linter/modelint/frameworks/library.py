@@ -25,10 +25,12 @@ from modelint.frameworks.models import (
     make_functional,
     make_sequential,
     model_attribute,
+    save_model,
 )
 from modelint.frameworks.names import canonical, layer_kind
 from modelint.frameworks.nests import gathered, map_structure
 from modelint.frameworks.operations import array_shape, compare, note_mixing, operate
+from modelint.frameworks.sampling import note_product
 from modelint.frameworks.structure import base_name
 from modelint.frameworks.tapes import Optimizer, Strategy, Tape, graph_gradients, note_scope
 from modelint.frameworks.tensors import Tensor, merged, tensors_in, use
@@ -296,6 +298,15 @@ _HANDLERS: dict[str, Handler] = {
     "keras.Input": input_tensor,
     "keras.models.load_model": lambda i, a: OpaqueModel("load_model", a.site),
     "keras.saving.load_model": lambda i, a: OpaqueModel("load_model", a.site),
+    **dict.fromkeys(
+        (
+            "keras.models.save_model",
+            "keras.saving.save_model",
+            "tensorflow.saved_model.save",
+            "tensorflow.lite.TFLiteConverter.from_keras_model",
+        ),
+        save_model,
+    ),
     "keras.models.model_from_json": lambda i, a: OpaqueModel("model_from_json", a.site),
     "keras.models.clone_model": _clone,
     "tensorflow.saved_model.load": lambda i, a: OpaqueModel("saved_model.load", a.site),
@@ -474,6 +485,8 @@ class Frameworks:
             for tensor in tensors:
                 use(interpreter, tensor, "decision")
         note_mixing(interpreter, tensors)
+        if operator == "Multiply":
+            note_product(interpreter, tensors)
         averages = all(t.row_mean for t in tensors)
         sums = operator in ("Add", "Subtract")
         added_at = next((t.accumulated for t in tensors if t.accumulated is not None), None)

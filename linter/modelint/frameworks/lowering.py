@@ -83,7 +83,7 @@ def lower(
 
     found = list(facts())
     # forward passes run above have recorded draws, reductions and layers of their own
-    random = RandomFacts(trees, events, running)
+    random = RandomFacts(trees, events, running, calls.purpose)
     found.extend(random.made())
     found.extend(random.facts())
     found.extend(training.static_batches())

@@ -14,7 +14,7 @@ from modelint.documents.trees import children_of
 from modelint.facts import Passing
 from modelint.frameworks.applications import Contents
 from modelint.frameworks.datasets import Batching, batching_of
-from modelint.frameworks.events import CallEvent, EvaluateEvent, FitEvent, ModelEvent, ResetEvent, record
+from modelint.frameworks.events import CallEvent, EvaluateEvent, FitEvent, ModelEvent, ResetEvent, SaveEvent, record
 from modelint.frameworks.graph import GraphNode, Part, passing_of
 from modelint.frameworks.guards import reached
 from modelint.frameworks.layers import LayerObject, Variables, connect, note_trainable
@@ -480,6 +480,21 @@ def _reset(interpreter: Interpreter, model: Value, arguments: Arguments) -> Valu
     return NONE
 
 
+def _save(through: str, result: Value) -> Method:
+    def save(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
+        record(interpreter, SaveEvent(arguments.site, arguments.frame, model=model, through=through))
+        return result
+
+    return save
+
+
+def save_model(interpreter: Interpreter, arguments: Arguments) -> Value:
+    """``keras.models.save_model(model, path)``, ``tf.saved_model.save(model, path)`` and their like."""
+    model = arguments.at(0, "model")
+    record(interpreter, SaveEvent(arguments.site, arguments.frame, model=model, through="save"))
+    return UNKNOWN
+
+
 def _same(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
     return UNKNOWN
 
@@ -495,8 +510,10 @@ _METHODS: dict[str, Method] = {
     "get_layer": _get_layer,
     "call": _call_directly,
     "__call__": lambda interpreter, model, arguments: call_model(interpreter, model, arguments),
-    **dict.fromkeys(("build", "summary", "save", "save_weights", "load_weights", "pop", "set_weights"), _first_of),
-    **dict.fromkeys(("export", "to_json", "get_config", "count_params", "get_weights"), _same),
+    "save": _save("save", NONE),
+    "export": _save("export", UNKNOWN),
+    **dict.fromkeys(("build", "summary", "save_weights", "load_weights", "pop", "set_weights"), _first_of),
+    **dict.fromkeys(("to_json", "get_config", "count_params", "get_weights"), _same),
     **dict.fromkeys(("reset_states", "reset_state"), _reset),
 }
 

@@ -12,6 +12,7 @@ from modelint.frameworks.graph import ForwardContext, Part, forward_pass
 from modelint.frameworks.guards import has_opaque_guard, is_named_mode, reached
 from modelint.frameworks.keras_modes import ALWAYS
 from modelint.frameworks.layers import setting
+from modelint.frameworks.sampling import SAMPLE, SPREAD, form_of, note_function
 from modelint.frameworks.structure import Operation
 from modelint.frameworks.tensors import Tensor, merged, tensors_in, use
 from modelint.program.frames import Arguments
@@ -267,6 +268,7 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         return None
     tensors = list(tensors_in(arguments.all(), interpreter))
     _note_uses(interpreter, name, last, tensors)
+    note_function(interpreter, last, tensors, arguments.positional)
     if name in EXACT_COMPARISONS and len(arguments.positional) >= 2:
         note_comparison(interpreter, name, arguments)
     if last in REDUCTIONS and tensors:
@@ -285,8 +287,9 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         note_mixing(interpreter, tensors, always=last == "batch_normalization")
         shape = tensors[0].shape if len(tensors) == 1 else None
         first = any(t.batch_first for t in tensors)
-        return merged(tensors, batch_first=first, shape=shape, batching=tensors[0].batching)
-    return merged(tensors, integer=last in ("argmax", "argmin"))
+        form = form_of(last, tensors)
+        return merged(tensors, batch_first=first, shape=shape, batching=tensors[0].batching, form=form)
+    return merged(tensors, integer=last in ("argmax", "argmin"), form=form_of(last, tensors))
 
 
 def _note_reshape(interpreter: Interpreter, arguments: Arguments, tensor: Tensor) -> None:
@@ -402,7 +405,7 @@ def _dropout(interpreter: Interpreter, name: str, arguments: Arguments) -> Value
             kind="dropout",
             seed=arguments.get(None, "seed"),
             rate=rate,
-            in_forward=context is not None,
+            forward=context.owner if context is not None else None,
             reached=reached(interpreter),
             opaque_guard=has_opaque_guard(interpreter),
             named_guard=is_named_mode(interpreter),
@@ -426,23 +429,28 @@ def note_operation(
 
 def _draw(interpreter: Interpreter, name: str, last: str, arguments: Arguments) -> Value:
     context = forward_pass(interpreter)
-    record(
-        interpreter,
-        DrawEvent(
-            arguments.site,
-            arguments.frame,
-            what=name,
-            kind="operation",
-            seed=arguments.get(None, "seed"),
-            in_forward=context is not None,
-            reached=reached(interpreter),
-            opaque_guard=has_opaque_guard(interpreter),
-            named_guard=is_named_mode(interpreter),
-        ),
+    event = DrawEvent(
+        arguments.site,
+        arguments.frame,
+        what=name,
+        kind="operation",
+        seed=arguments.get(None, "seed"),
+        forward=context.owner if context is not None else None,
+        reached=reached(interpreter),
+        opaque_guard=has_opaque_guard(interpreter),
+        named_guard=is_named_mode(interpreter),
     )
+    record(interpreter, event)
     tensors = list(tensors_in(arguments.all(), interpreter))
     if context is not None:
-        return tensors[0] if name.startswith("tensorflow.image.") and tensors else Tensor()
+        if any(tensor.form == SPREAD for tensor in tensors):
+            event.uses.add(SAMPLE)
+        drawn = frozenset({event})
+        return (
+            replace(tensors[0], draws=drawn)
+            if name.startswith("tensorflow.image.") and tensors
+            else Tensor(draws=drawn)
+        )
     return Tensor(shape=array_shape(interpreter, last, arguments), literal=not tensors)
 
 

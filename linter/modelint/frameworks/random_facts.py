@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from modelint.facts import UNKNOWN as UNKNOWN_SETTING
 from modelint.facts import Governor, KerasVersion, LayerMade, RandomSource, Seeding, Setting, Traits
@@ -12,7 +13,9 @@ from modelint.frameworks.events import DrawEvent, Event, LayerEvent
 from modelint.frameworks.guards import gates_by_mode
 from modelint.frameworks.intent import is_test, says_so
 from modelint.frameworks.layers import LayerObject, setting, traits_of
+from modelint.frameworks.predictions import Predictions, PurposeOf
 from modelint.frameworks.running import Running
+from modelint.frameworks.sampling import BY_DESIGN, SAMPLE
 from modelint.frameworks.seeds import Seeds
 from modelint.frameworks.signatures import signature_of
 from modelint.frameworks.trees import Trees
@@ -34,6 +37,7 @@ _GENERATIVE = (
     "policy",
     "griffin",
 )
+_SAMPLING_METHODS = frozenset(("sample", "rsample", "sample_n"))
 
 
 def _kind_of(layer: LayerObject, traits: Traits) -> str:
@@ -59,8 +63,11 @@ def _seed_of(event: LayerEvent) -> Setting:
 class RandomFacts:
     """Judges the draws of one program."""
 
-    def __init__(self, trees: Trees, events: list[Event], running: Running) -> None:
+    def __init__(self, trees: Trees, events: list[Event], running: Running, purpose: PurposeOf) -> None:
         self.trees = trees
+        self.events = events
+        self.purpose = purpose
+        self._predictions: Predictions | None = None
         self.versions = trees.versions
         self.running = running
         self.layers = [event for event in events if isinstance(event, LayerEvent)]
@@ -122,17 +129,18 @@ class RandomFacts:
             seed = None if event.seed is None else setting(event.seed, self.trees.interpreter)
             ungoverned = tuple(v for v in self.versions if not self.seeds.govern_draw(event, v))
             keras3 = event.what.startswith("keras.random.")
-            yield RandomSource(
+            in_forward = event.forward is not None
+            source = RandomSource(
                 place=event.site,
                 kind=event.kind,
                 what=event.what,
                 seed=seed,
                 seeded_by=self.seeds.governor(seed, ungoverned),
-                in_forward=event.in_forward,
+                in_forward=in_forward,
                 guarded=False not in event.reached or event.named_guard or gates_by_mode(event.frame.function),
                 mode_blind=event.kind == "dropout" and self._is_live(event),
-                reaches_prediction=event.in_forward and False in event.reached and not event.opaque_guard,
-                generative=self._is_generative(event),
+                reaches_prediction=in_forward and False in event.reached and not event.opaque_guard,
+                generative=SAMPLE in event.uses or self._is_generative(event),
                 repeats=keras3 and isinstance(seed, int) and not isinstance(seed, bool),
                 rate=None if event.rate is None else setting(event.rate, self.trees.interpreter),
                 ungoverned_in=ungoverned,
@@ -141,16 +149,33 @@ class RandomFacts:
                 # in TensorFlow 1 the second argument is the rate at which units are kept
                 rate_position=None if "compat.v1" in event.site.script.text else 1,
                 deliberate="a test" if is_test(event.site.script.path) else says_so(event.site),
-                owner=event.owner if event.in_forward else None,
-                because=event.forward_place() if event.in_forward else (),
+                owner=event.owner if in_forward else None,
+                because=event.forward_place() if in_forward else (),
             )
+            yield self._predicting(source, event)
+
+    def _predicting(self, source: RandomSource, event: DrawEvent) -> RandomSource:
+        """A draw with what is known of whether predictions run it; that is asked only where it matters."""
+        idle = source.guarded or source.generative or source.repeats or source.deliberate is not None
+        if not source.reaches_prediction or idle or event.kind == "dropout" or event.forward is None:
+            return source
+        if self._predictions is None:
+            self._predictions = Predictions(self.trees, self.events, self.purpose)
+        found = self._predictions.of(event.forward)
+        if found is not None:
+            predicted = None if BY_DESIGN in event.uses else True
+            return replace(source, predicted=predicted, because=(*source.because, (found.site, found.how)))
+        return replace(source, predicted=False if self._predictions.excludes(event.forward) else None)
 
     def _is_generative(self, event: DrawEvent) -> bool:
         if event.what.rpartition(".")[2] in ("categorical", "stateless_categorical", "multinomial"):
             return True  # decoding, or a policy's choice
         names = [name.lower() for name in event.functions()]
-        owner = event.frame.function.owner if event.frame.function is not None else None
-        if owner is not None:
+        function = event.frame.function
+        owner = function.owner if function is not None else None
+        if function is not None and owner is not None:
+            if function.name in _SAMPLING_METHODS and self.trees.interpreter.library_base(owner) is None:
+                return True  # of a distribution
             names.append(owner.name.lower())
         return any(word in name for name in names for word in _GENERATIVE)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import libcst
 
     from modelint.frameworks.datasets import Batching
-    from modelint.frameworks.events import CallEvent, GradientEvent, ReductionEvent
+    from modelint.frameworks.events import CallEvent, DrawEvent, GradientEvent, ReductionEvent
 
 SHAPE_METHODS = frozenset(("shape", "get_shape", "ndim", "dtype", "size", "rank"))
 ELEMENTWISE_METHODS = frozenset(
@@ -75,12 +75,13 @@ class Tensor(Value):
     literal: bool = False  # made of constants or random numbers by the program itself
     parameter: bool = False  # a trainable variable
     statistics: frozenset[ReductionEvent] = frozenset()  # statistics of the batch that it holds
+    draws: frozenset[DrawEvent] = frozenset()  # random numbers of a forward pass that it holds
+    form: str = ""  # what function it comes from, where that matters to draws (see ``sampling``)
 
     def outlives(self, mark: int) -> bool:
         node = self.symbolic
-        return (node is None or node.identity < mark) and all(
-            event.order < mark for events in (self.calls, self.gradients, self.statistics) for event in events
-        )
+        held = (self.calls, self.gradients, self.statistics, self.draws)
+        return (node is None or node.identity < mark) and all(event.order < mark for one in held for event in one)
 
     def call(self, interpreter: Interpreter, arguments: Arguments) -> Value:
         return UNKNOWN
@@ -186,6 +187,8 @@ def merged(tensors: Iterable[Tensor], **changes: object) -> Tensor | None:
         "literal": all(t.literal for t in found),
         "from_batch": any(t.from_batch for t in found),
         "statistics": frozenset().union(*(t.statistics for t in found)),
+        "draws": frozenset().union(*(t.draws for t in found)),
+        "form": found[0].form if len(found) == 1 else "",
     }
     return Tensor(**{**settings, **changes})
 
