@@ -36,7 +36,8 @@ def api(name: str) -> str:
         return name.removeprefix("tensorflow.data.")
     if package in _SHORT:
         return f"{_SHORT[package]}.{rest}"
-    return name if package in ("random", "torch") or name.startswith("keras.utils.") else name.rpartition(".")[2]
+    whole = package in ("random", "torch") or name.startswith(("keras.utils.", "keras.random."))
+    return name if whole else name.rpartition(".")[2]
 
 
 def version_ranges(versions: Collection[KerasVersion]) -> str:

@@ -46,6 +46,7 @@ class RandomSource:
     generative: bool = False
     predicted: bool | None = True  # predictions run it; None: nothing shows it, False: it is run for other things only
     repeats: bool = False  # a stateless draw with a constant seed: the same numbers on every call
+    drawn_again: str = ""  # where it is called again and again, outside of forward passes
     rate: Setting = None
     identity: int = 0
     deliberate: str | None = None

@@ -176,6 +176,7 @@ class DrawEvent(Event):
     reached: frozenset[Training] = ALWAYS
     opaque_guard: bool = False  # under a test that says nothing of the mode
     named_guard: bool = False  # under a test that is about the mode by its names
+    repeated: bool = False  # in a loop, or in what a loop calls
     uses: set[str] = field(default_factory=set)  # what its numbers were seen to be used for
 
     @property

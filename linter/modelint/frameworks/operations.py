@@ -409,6 +409,7 @@ def _dropout(interpreter: Interpreter, name: str, arguments: Arguments) -> Value
             reached=reached(interpreter),
             opaque_guard=has_opaque_guard(interpreter),
             named_guard=is_named_mode(interpreter),
+            repeated=interpreter.loop_depth > 0,
         ),
     )
     note_operation(interpreter, context, name, arguments, stochastic=True)
@@ -434,11 +435,12 @@ def _draw(interpreter: Interpreter, name: str, last: str, arguments: Arguments) 
         arguments.frame,
         what=name,
         kind="operation",
-        seed=arguments.get(None, "seed"),
+        seed=arguments.get(1 if name.startswith("tensorflow.random.stateless_") else None, "seed"),
         forward=context.owner if context is not None else None,
         reached=reached(interpreter),
         opaque_guard=has_opaque_guard(interpreter),
         named_guard=is_named_mode(interpreter),
+        repeated=interpreter.loop_depth > 0,
     )
     record(interpreter, event)
     tensors = list(tensors_in(arguments.all(), interpreter))

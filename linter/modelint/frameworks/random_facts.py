@@ -14,6 +14,7 @@ from modelint.frameworks.guards import gates_by_mode
 from modelint.frameworks.intent import is_test, says_so
 from modelint.frameworks.layers import LayerObject, setting, traits_of
 from modelint.frameworks.predictions import Predictions, PurposeOf
+from modelint.frameworks.repetition import drawn_again, is_constant
 from modelint.frameworks.running import Running
 from modelint.frameworks.sampling import BY_DESIGN, SAMPLE
 from modelint.frameworks.seeds import Seeds
@@ -128,7 +129,6 @@ class RandomFacts:
         for event in self.draws:
             seed = None if event.seed is None else setting(event.seed, self.trees.interpreter)
             ungoverned = tuple(v for v in self.versions if not self.seeds.govern_draw(event, v))
-            keras3 = event.what.startswith("keras.random.")
             in_forward = event.forward is not None
             source = RandomSource(
                 place=event.site,
@@ -141,7 +141,8 @@ class RandomFacts:
                 mode_blind=event.kind == "dropout" and self._is_live(event),
                 reaches_prediction=in_forward and False in event.reached and not event.opaque_guard,
                 generative=SAMPLE in event.uses or self._is_generative(event),
-                repeats=keras3 and isinstance(seed, int) and not isinstance(seed, bool),
+                repeats=is_constant(event.what, seed),
+                drawn_again=drawn_again(event) if seed is not None else "",
                 rate=None if event.rate is None else setting(event.rate, self.trees.interpreter),
                 ungoverned_in=ungoverned,
                 runs=self.running.runs(event),
