@@ -29,7 +29,14 @@ from modelint.frameworks.models import (
 )
 from modelint.frameworks.names import canonical, layer_kind
 from modelint.frameworks.nests import gathered, map_structure
-from modelint.frameworks.operations import array_shape, compare, note_mixing, operate
+from modelint.frameworks.operations import (
+    EXACT_ASSERTIONS,
+    array_shape,
+    compare,
+    note_comparison,
+    note_mixing,
+    operate,
+)
 from modelint.frameworks.sampling import note_product
 from modelint.frameworks.structure import base_name
 from modelint.frameworks.tapes import Optimizer, Strategy, Tape, graph_gradients, note_scope
@@ -444,8 +451,12 @@ class Frameworks:
             found = gathered(interpreter, canonical(callee.dotted), arguments)
             if found is not None:
                 return found
-        if isinstance(callee, Unknown) and callee.origins:
-            given.note_call(interpreter, callee, arguments)
+        if isinstance(callee, Unknown):
+            if callee.origins:
+                given.note_call(interpreter, callee, arguments)
+            match arguments.node:
+                case libcst.Call(func=libcst.Attribute(attr=libcst.Name(value=name))) if name in EXACT_ASSERTIONS:
+                    note_comparison(interpreter, name, arguments)
         if _is_seeding(callee, arguments.node):
             record(interpreter, SeedEvent(arguments.site, arguments.frame, name="unknown", seed=arguments.at(0)))
         tensors = list(tensors_in(arguments.all(), interpreter))

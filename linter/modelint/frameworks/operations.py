@@ -251,6 +251,9 @@ EXACT_COMPARISONS = frozenset(
     )
 )
 
+EXACT_ASSERTIONS = frozenset(("assertAllEqual", "assertEqual", "assertListEqual", "assertSequenceEqual"))
+"""Methods of test cases."""
+
 
 def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value | None:
     """The result of a library operation on arrays, its effects recorded; None if it is no such operation."""
