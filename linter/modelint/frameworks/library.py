@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 import libcst
 
 from modelint.facts import Declared, Passing
-from modelint.frameworks import datasets, given, guards
+from modelint.frameworks import datasets, estimators, given, guards
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.applications import contents
 from modelint.frameworks.declared_names import declared_handlers
@@ -364,6 +364,7 @@ _HANDLERS: dict[str, Handler] = {
     },
     **{f"keras.datasets.{name}.load_data": _load_data(name) for name in datasets.DATASETS},
     **{name: _seed(name) for name in SEEDING},
+    **dict(estimators.handlers()),
 }
 
 
