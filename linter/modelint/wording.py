@@ -40,6 +40,14 @@ def api(name: str) -> str:
     return name if whole else name.rpartition(".")[2]
 
 
+def seeding_function(versions: Collection[KerasVersion], *drawn: str) -> str:
+    """What seeds what is drawn: one function for all, or, where Keras may be older than 2.7, the generators' own."""
+    if set(versions) != {KerasVersion.KERAS_2}:
+        return "keras.utils.set_random_seed"
+    own = {"numpy": "np.random.seed", "random": "random.seed"}
+    return enumeration(own.get(name.partition(".")[0], "tf.random.set_seed") for name in drawn)
+
+
 def version_ranges(versions: Collection[KerasVersion]) -> str:
     """The versions as a user knows them, with neighbouring ranges joined: ``"Keras 2 and 3.6-3.15"``."""
     runs: list[list[KerasVersion]] = []

@@ -100,18 +100,26 @@ class Seeding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seeder:
-    """How a root file can seed all that it draws.
+    """How a root file can seed what it draws.
 
     ``function`` is ``keras.utils.set_random_seed`` as it can be written there (``"tf.keras.utils.set_random_seed"``),
     once ``imported`` has been executed; ``imports_end`` is the last import that follows it without other code between.
+    Where Keras may be older than 2.7, which does not have that, it is ``tf.random.set_seed``, and not ``everything`` is
+    seeded by it: not what NumPy and Python draw.
     """
 
     function: str
     imported: Located
     imports_end: Located
+    everything: bool = True
 
-    def fix(self, first: Located) -> Fix | None:
-        """Seed the program once, after its imports; None if ``first``, the first draw, stands elsewhere or before."""
+    def fix(self, first: Located, drawn: str) -> Fix | None:
+        """Seed the program once, after its imports.
+
+        None if ``first``, the first draw, stands elsewhere or before, or if that does not seed what is ``drawn``.
+        """
+        if not self.everything and drawn.startswith(("numpy.", "random.")):
+            return None
         end, place = self.imports_end.resolve(), first.resolve()
         if end.path != place.path or end.span is None or place.span is None or place.span.line <= end.span.end_line:
             return None
@@ -123,7 +131,7 @@ class Seeder:
         """Seed everything where something is seeded already, with the same number; None where that does not do."""
         place, imported = seeding.place.resolve(), self.imported.resolve()
         written = seeding.place.written()
-        if place.path != imported.path or place.span is None or imported.span is None:
+        if not self.everything or place.path != imported.path or place.span is None or imported.span is None:
             return None
         after = place.span.line > imported.span.end_line
         whole = isinstance(seeding.seed, int) and not isinstance(seeding.seed, bool) and seeding.seed >= 0

@@ -23,7 +23,13 @@ from modelint.program.interpreter import Interpreter
 from modelint.program.values import new_identity
 
 _KERAS_2_ONLY = re.compile(
-    r"^\s*(from|import)\s+(tf_keras|tensorflow\.python\.keras|tensorflow\.contrib)\b|\bfit_generator\(|\btf\.contrib\.",
+    r"^\s*(from|import)\s+(tf_keras|tensorflow\.python\.keras|tensorflow\.contrib)\b|\bfit_generator\(|\btf\.contrib\."
+    # modules of which none can be imported with Keras 3 (not indented: nothing stands in for them)
+    r"|^(from|import)\s+(tensorflow\.)?keras\.(engine|objectives|experimental|wrappers\.scikit_learn"
+    r"|backend\.tensorflow_backend|mixed_precision\.experimental"
+    r"|layers\.(core|convolutional|pooling|recurrent|normalization|embeddings|merge|advanced_activations|noise|wrappers"
+    r"|local|experimental)|utils\.(np|vis|generic|io|data|layer|training|conv)_utils)\b"
+    r"|^(from|import)\s+keras\.preprocessing\.text\b",
     re.MULTILINE,
 )
 _KERAS_3_ONLY = re.compile(
@@ -92,7 +98,8 @@ def lower(
     found.extend(means_of_means(events, calls.purpose))
     trains = _trains(events, calls, executed) and not is_test(path)
     root = next((module.script for module in modules if module.is_root), None)
-    return Program(path, tuple(found), settings, trains, seeder_of(root) if root is not None and trains else None)
+    seeder = seeder_of(root, settings.versions) if root is not None and trains else None
+    return Program(path, tuple(found), settings, trains, seeder)
 
 
 def _trains(events: list[Event], calls: CallFacts, executed: int) -> bool:

@@ -123,6 +123,8 @@ class RandomFacts:
         declared = event.layer.declared
         if declared is not None and declared.like is None and seed is None and self.seeds.events:
             return Governor.UNKNOWN  # it may draw by whatever is seeded
+        if ungoverned and seed is None and self.seeds.may_govern_layer(event):
+            return Governor.UNKNOWN
         return self.seeds.governor(seed, ungoverned)
 
     def _draw_sources(self) -> Iterator[RandomSource]:

@@ -34,6 +34,7 @@ _OWN = {TENSORFLOW: "tensorflow.", NUMPY: "numpy.", PYTHON: "random.", "torch.ma
 _BY_NUMPY = frozenset(("sample", "train_test_split", "resample", "KFold", "StratifiedKFold"))
 """Functions of pandas and scikit-learn that draw from NumPy's generator where they are given no ``random_state``."""
 
+_KERAS_ITSELF = re.compile(r"^\s*(from|import)\s+keras\b", re.MULTILINE)
 _WHOLE = re.compile(r"reproduc|repeatab|determinis|same (result|outcome|number)", re.IGNORECASE)
 _SEEDING = re.compile(r"seed|reproduc|determinis", re.IGNORECASE)
 DIRECTLY = 3
@@ -70,6 +71,14 @@ class Seeds:
         return any(
             self._earliest[name] < order if order is not None else True for name in names if name in self._earliest
         )
+
+    def may_govern_layer(self, event: LayerEvent) -> bool:
+        """Whether a seed may reach a layer by the version of Keras, which is not known so exactly.
+
+        Up to 2.3, ``keras`` (not ``tf.keras``) took the seed of a dropout from NumPy: ``np.random.randint(10e6)``.
+        """
+        old = self.versions == (KerasVersion.KERAS_2,) and _KERAS_ITSELF.search(event.site.script.text) is not None
+        return old and self._before(None, NUMPY)
 
     def govern_layer(self, order: int, version: KerasVersion) -> bool:
         """Keras 3 takes a layer's seed from Python's ``random`` when it is made, Keras 2 TensorFlow's at the draw."""

@@ -12,7 +12,7 @@ There is one finding per program, on the seed that could most be thought to gove
 ## How to fix it
 
 Replace it by `keras.utils.set_random_seed(seed)`, before the first layer is constructed. It seeds Python, NumPy,
-TensorFlow and Keras alike.
+TensorFlow and Keras alike. Where Keras may be older than 2.7, which does not have it, set the seeds of all generators.
 
 ## When it is not a bug
 
@@ -20,6 +20,8 @@ A seed that is set for what its own generator draws right after it is not meant 
 `random.shuffle(x)`, `np.random.seed(s)` in a function that samples. It is not reported, and neither is one that is set
 after training, or taken back by `seed(None)`, or set in a function that nothing calls. Where a program draws from the
 seeded generator elsewhere, and neither a comment nor another seed beside it says that all was meant, confidence falls.
+Up to 2.3, Keras by itself (not `tf.keras`) took the seeds of its dropouts from NumPy; programs that may be of that time
+are not reported for `np.random.seed`.
 
 ## Fix safety
 
@@ -46,6 +48,7 @@ from modelint import (
     Severity,
     api,
     enumeration,
+    seeding_function,
     version_ranges,
 )
 
@@ -73,7 +76,7 @@ def check(seeding: Seeding, program: Program) -> Iterator[Finding]:
     yield rule.at(
         seeding.place,
         f"{api(seeding.function)} does not seed {named}{where} ({seeding.reason}); "
-        "call keras.utils.set_random_seed before the model is built",
+        f"call {seeding_function(program.settings.versions, *(draw.what for draw in draws))} before the model is built",
         because=[*drawn, *seeding.because],
         confidence=Confidence.HIGH if everywhere and seeding.intended else Confidence.MEDIUM,
         fix=program.seeder.instead_of(seeding) if program.seeder is not None else None,

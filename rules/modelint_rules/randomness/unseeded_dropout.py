@@ -17,8 +17,9 @@ Inference is not affected: a prediction does not draw. There is one finding per 
 
 ## How to fix it
 
-Call `keras.utils.set_random_seed(1)` once, before the first layer is constructed. Do not give every layer the same
-`seed=`: their masks are then equal, which is worse (see `reused-seed`).
+Call `keras.utils.set_random_seed(1)` once, before the first layer is constructed. Keras has it since 2.7; in every
+Keras 2, `tf.random.set_seed(1)` reaches the masks too. Do not give every layer the same `seed=`: their masks are then
+equal, which is worse (see `reused-seed`).
 
 ## When it is not a bug
 
@@ -28,7 +29,8 @@ are meant to differ, for an ensemble say, draw the seed and log it.
 ## Fix safety
 
 Where the finding stands in the program's own root file, and that has imported Keras or TensorFlow under some name, the
-fix calls `set_random_seed(0)` below the imports, once for the whole program. It is unsafe: all runs then draw the same.
+fix calls `set_random_seed(0)` below the imports, once for the whole program; `tf.random.set_seed(0)` where Keras is 2,
+and perhaps older than 2.7. It is unsafe: all runs then draw the same.
 
 ## References
 
@@ -38,7 +40,7 @@ fix calls `set_random_seed(0)` below the imports, once for the whole program. It
 
 from collections.abc import Iterator
 
-from modelint import Finding, Governor, Program, RandomSource, Rule, Seeding, Severity
+from modelint import Finding, Governor, Program, RandomSource, Rule, Seeding, Severity, seeding_function
 
 rule = Rule(__name__, severity=Severity.WARNING, since="0.1")
 
@@ -50,9 +52,9 @@ def check(fact: Program, program: Program) -> Iterator[Finding]:
         return
     excused = {
         id(source)
-        for seeding in program.all(Seeding)
-        if seeding.intended or program.settings.pedantic
-        for source in seeding.ineffective_for
+        for seed in program.all(Seeding)
+        if seed.intended or program.settings.pedantic
+        for source in seed.ineffective_for
     }
     unseeded = [source for source in program.all(RandomSource) if _draws_unseeded(source)]
     # what nothing calls is judged only where nothing else draws: it may be called in a way that is not seen
@@ -65,9 +67,9 @@ def check(fact: Program, program: Program) -> Iterator[Finding]:
     yield rule.at(
         first,
         f"nothing seeds the training masks of {source.what.rsplit('.', 1)[-1]}{count} (inference is not affected); "
-        "call keras.utils.set_random_seed before the model is built",
+        f"call {seeding_function(program.settings.versions, source.what)} before the model is built",
         because=[*source.because, *((place, "drawn unseeded, too") for place, _ in others)],
-        fix=program.seeder.fix(first) if program.seeder is not None else None,
+        fix=program.seeder.fix(first, source.what) if program.seeder is not None else None,
     )
 
 
