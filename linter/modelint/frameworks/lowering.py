@@ -7,9 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
+import libcst
+
+from modelint.documents import Site
 from modelint.facts import Fact, KerasVersion, Program, Purpose, Settings
 from modelint.frameworks.call_facts import CallFacts, comparisons
-from modelint.frameworks.events import Event, FitEvent, GradientEvent, ModeEvent, TrainableEvent
+from modelint.frameworks.events import CallEvent, Event, FitEvent, GradientEvent, ModeEvent, TrainableEvent
 from modelint.frameworks.forward_facts import ForwardFacts
 from modelint.frameworks.intent import is_test
 from modelint.frameworks.means import means_of_means
@@ -18,7 +21,7 @@ from modelint.frameworks.running import Running
 from modelint.frameworks.signatures import seeder_of
 from modelint.frameworks.training_facts import TrainingFacts
 from modelint.frameworks.trees import Trees
-from modelint.program.frames import ModuleState
+from modelint.program.frames import Frame, ModuleState
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import new_identity
 
@@ -96,15 +99,28 @@ def lower(
     found.extend(training.reductions())
     found.extend(training.writes())
     found.extend(means_of_means(events, calls.purpose))
-    trains = _trains(events, calls, executed) and not is_test(path)
-    root = next((module.script for module in modules if module.is_root), None)
-    seeder = seeder_of(root, settings.versions) if root is not None and trains else None
-    return Program(path, tuple(found), settings, trains, seeder)
+    root = next((module for module in modules if module.is_root), None)
+    trained = [] if is_test(path) else _training(events, calls, executed)
+    seeder = seeder_of(root.script, settings.versions) if root is not None and trained else None
+    trained_at = next((place for event in trained if (place := _place_in(event, root)) is not None), None)
+    return Program(path, tuple(found), settings, bool(trained), trained_at, seeder)
 
 
-def _trains(events: list[Event], calls: CallFacts, executed: int) -> bool:
-    """Whether running the program trains a model; a library that only could does not."""
-    run = [event for event in events if event.order < executed]
-    if any(isinstance(event, FitEvent) or (isinstance(event, GradientEvent) and event.applied) for event in run):
-        return True
-    return any(calls.purpose(call)[0] is Purpose.TRAINING for call in calls.calls if call.order < executed)
+def _training(events: list[Event], calls: CallFacts, executed: int) -> list[Event]:
+    """Where running the program trains a model; a library that only could does not."""
+    return [event for event in events if event.order < executed and _is_training(event, calls)]
+
+
+def _is_training(event: Event, calls: CallFacts) -> bool:
+    if isinstance(event, CallEvent):
+        return calls.purpose(event)[0] is Purpose.TRAINING
+    return isinstance(event, FitEvent) or (isinstance(event, GradientEvent) and event.applied)
+
+
+def _place_in(event: Event, root: ModuleState | None) -> Site | None:
+    """Where in the root file an event happens, itself or in what is called there."""
+    node: libcst.CSTNode | None = event.site.node
+    scope: Frame | None = event.frame
+    while scope is not None and scope.module is not root:
+        node, scope = scope.called_from, scope.caller
+    return root.script.site(node) if scope is not None and node is not None and root is not None else None

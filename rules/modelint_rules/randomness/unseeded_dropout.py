@@ -13,7 +13,8 @@ that was to be judged. Only a seed that reaches these layers helps (Keras 3.15, 
 | `keras.utils.set_random_seed(1)` | the same | the same | the same |
 | `keras.utils.set_random_seed(1)` after building the model | differ | differ | the same |
 
-Inference is not affected: a prediction does not draw. There is one finding per program, on its first such layer.
+Inference is not affected: a prediction does not draw. There is one finding per program: on the first such layer in the
+file that is run, or on its training where all stand in modules that it imports.
 
 ## How to fix it
 
@@ -62,14 +63,16 @@ def check(fact: Program, program: Program) -> Iterator[Finding]:
     places = {source.place.resolve(): source for source in drawn if id(source) not in excused}
     if not places:
         return
-    (first, source), *others = places.items()
+    (first, source), *others = sorted(places.items(), key=lambda item: item[0].path != program.path)
     count = f" and {len(others)} more {'layer' if len(others) == 1 else 'layers'}" if others else ""
+    elsewhere = [] if first.path == program.path or program.trained_at is None else [(first, "drawn unseeded")]
+    place = program.trained_at.resolve() if elsewhere and program.trained_at is not None else first
     yield rule.at(
-        first,
+        place,
         f"nothing seeds the training masks of {source.what.rsplit('.', 1)[-1]}{count} (inference is not affected); "
         f"call {seeding_function(program.settings.versions, source.what)} before the model is built",
-        because=[*source.because, *((place, "drawn unseeded, too") for place, _ in others)],
-        fix=program.seeder.fix(first, source.what) if program.seeder is not None else None,
+        because=[*source.because, *elsewhere, *((place, "drawn unseeded, too") for place, _ in others)],
+        fix=program.seeder.fix(place, source.what) if program.seeder is not None else None,
     )
 
 
