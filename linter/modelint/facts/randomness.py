@@ -58,6 +58,12 @@ class RandomSource:
     owner: str | None = None  # the class whose forward pass it stands in
     because: Because = ()
 
+    @property
+    def is_training_noise(self) -> bool:
+        """Whether it is dropout or noise: of a layer, or written by hand under a test of the mode."""
+        by_hand = self.kind == "operation" and self.in_forward and self.guarded and not self.generative
+        return self.kind in ("dropout", "noise") or by_hand
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assigned:

@@ -21,9 +21,11 @@ class Running:
 
     def runs(self, event: Event) -> bool:
         """Whether an event happens when the program is run: at once, or in a method that a library may call."""
-        if event.order < self.executed or event.order > self.entered:
+        if event.order < self.executed:
             return True
         method = event.method()
         owner = method.owner if method is not None else None
-        instance = self.interpreter.instances.get(owner.identity) if owner is not None else None
-        return isinstance(instance, Instance) and instance.identity < self.executed
+        if owner is None:
+            return event.order > self.entered
+        instance = self.interpreter.instances.get(owner.identity)
+        return isinstance(instance, Instance) and not self.executed <= instance.identity <= self.entered

@@ -115,7 +115,7 @@ class Seeds:
             for source in sources
             if source.runs
             and source.seeded_by is Governor.NOTHING
-            and source.kind in ("dropout", "noise", "shuffle")
+            and (source.is_training_noise or source.kind == "shuffle")
             and source.seed is None
         ]
         blamed = None if self.overwriting else self._blamed(missed)

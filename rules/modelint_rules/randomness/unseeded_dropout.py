@@ -41,7 +41,7 @@ and perhaps older than 2.7. It is unsafe: all runs then draw the same.
 
 from collections.abc import Iterator
 
-from modelint import Finding, Governor, Program, RandomSource, Rule, Seeding, Severity, seeding_function
+from modelint import Finding, Governor, Program, RandomSource, Rule, Seeding, Severity, api, seeding_function
 
 rule = Rule(__name__, severity=Severity.WARNING, since="0.1")
 
@@ -69,7 +69,7 @@ def check(fact: Program, program: Program) -> Iterator[Finding]:
     place = program.trained_at.resolve() if elsewhere and program.trained_at is not None else first
     yield rule.at(
         place,
-        f"nothing seeds the training masks of {source.what.rsplit('.', 1)[-1]}{count} (inference is not affected); "
+        f"nothing seeds the training masks of {_name(source)}{count} (inference is not affected); "
         f"call {seeding_function(program.settings.versions, source.what)} before the model is built",
         because=[*source.because, *elsewhere, *((place, "drawn unseeded, too") for place, _ in others)],
         fix=program.seeder.fix(place, source.what) if program.seeder is not None else None,
@@ -77,10 +77,12 @@ def check(fact: Program, program: Program) -> Iterator[Finding]:
 
 
 def _draws_unseeded(source: RandomSource) -> bool:
-    """Whether it is a dropout or noise layer that nothing seeds; functions are ``mode-blind-dropout``'s."""
+    """Whether it is a dropout or noise that nothing seeds; functions blind to the mode are ``mode-blind-dropout``'s."""
     return (
-        source.kind in {"dropout", "noise"}
-        and source.seeded_by is Governor.NOTHING
-        and not source.mode_blind
-        and source.rate != 0
+        source.is_training_noise and source.seeded_by is Governor.NOTHING and not source.mode_blind and source.rate != 0
     )
+
+
+def _name(source: RandomSource) -> str:
+    """The layer that draws."""
+    return source.owner if source.kind == "operation" and source.owner is not None else api(source.what)
