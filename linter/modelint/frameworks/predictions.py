@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from modelint.documents import Site
 from modelint.facts import Purpose
@@ -58,7 +59,7 @@ class Predictions:
         """
         if id(owner) not in self._run or id(owner) in self._predicted:
             return False
-        return bool(self._predicted) or not (self._is_model(owner) or self._is_part(owner))
+        return bool(self._predicted) or not (self._is_model(owner) or id(owner) in self._parts)
 
     def _note(self, event: Runs) -> None:
         for model in alternatives(event.model):
@@ -103,14 +104,15 @@ class Predictions:
             return is_model_class(base_name(self.interpreter, value))
         return any(value is model for model in self._made)
 
-    def _is_part(self, layer: Value) -> bool:
-        """Whether a layer is part of a model, or of another layer."""
+    @cached_property
+    def _parts(self) -> frozenset[int]:
+        """What is part of a model, or of another layer."""
         instances = [one for one in self.interpreter.instances.values() if base_name(self.interpreter, one) is not None]
-        return any(
-            node.value is layer
+        return frozenset(
+            id(node.value)
             for whole in (*self._made, *instances)
-            if whole is not layer
             for node in self.trees.of(whole, self.latest).all()
+            if node.value is not whole
         )
 
     def _has_own(self, model: Value, method: str) -> bool:
