@@ -142,8 +142,13 @@ class Const(Value):
 
     def attribute(self, interpreter: Interpreter, name: str) -> Value:
         if isinstance(self.value, str):
-            return Builtin(f"str.{name}", lambda i, a: UNKNOWN)
+            return Builtin(f"str.{name}", lambda i, a: self._spelled(name, a))
         return UNKNOWN
+
+    def _spelled(self, name: str, arguments: Arguments) -> Value:
+        """The same name, spelled otherwise (``backend.lower()``)."""
+        plain = name in ("lower", "upper", "strip", "casefold", "capitalize") and not arguments.all()
+        return Const(getattr(self.value, name)(), self.assumed) if plain else UNKNOWN
 
     def item(self, interpreter: Interpreter, index: Value) -> Value:
         if isinstance(self.value, (str, bytes)) and isinstance(index, Const) and isinstance(index.value, int):
