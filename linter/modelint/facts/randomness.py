@@ -44,6 +44,7 @@ class RandomSource:
     mode_blind: bool = False
     reaches_prediction: bool = False  # its value is part of what a prediction returns, in inference mode
     generative: bool = False
+    masks: bool = False  # its numbers are made a mask, or are noise
     predicted: bool | None = True  # predictions run it; None: nothing shows it, False: it is run for other things only
     repeats: bool = False  # a stateless draw with a constant seed: the same numbers on every call
     drawn_again: str = ""  # where it is called again and again, outside of forward passes
@@ -62,7 +63,7 @@ class RandomSource:
     def is_training_noise(self) -> bool:
         """Whether it is dropout or noise: of a layer, or written by hand under a test of the mode."""
         by_hand = self.kind == "operation" and self.in_forward and self.guarded and not self.generative
-        return self.kind in ("dropout", "noise") or by_hand
+        return self.kind in ("dropout", "noise") or (by_hand and self.masks)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -37,7 +37,7 @@ from modelint.frameworks.operations import (
     note_mixing,
     operate,
 )
-from modelint.frameworks.sampling import note_product
+from modelint.frameworks.sampling import COMPARING, note_mask, note_product
 from modelint.frameworks.structure import base_name
 from modelint.frameworks.tapes import Optimizer, Strategy, Tape, graph_gradients, note_scope
 from modelint.frameworks.tensors import Tensor, merged, tensors_in, use
@@ -499,6 +499,8 @@ class Frameworks:
         note_mixing(interpreter, tensors)
         if operator == "Multiply":
             note_product(interpreter, tensors)
+        elif operator in COMPARING:
+            note_mask(interpreter, tensors)
         averages = all(t.row_mean for t in tensors)
         sums = operator in ("Add", "Subtract")
         added_at = next((t.accumulated for t in tensors if t.accumulated is not None), None)

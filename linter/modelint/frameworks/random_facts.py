@@ -16,7 +16,7 @@ from modelint.frameworks.layers import LayerObject, setting, traits_of
 from modelint.frameworks.predictions import Predictions, PurposeOf
 from modelint.frameworks.repetition import drawn_again, is_constant
 from modelint.frameworks.running import Running
-from modelint.frameworks.sampling import BY_DESIGN, SAMPLE
+from modelint.frameworks.sampling import BY_DESIGN, MASK, SAMPLE
 from modelint.frameworks.seeds import Seeds
 from modelint.frameworks.signatures import signature_of
 from modelint.frameworks.trees import Trees
@@ -38,6 +38,7 @@ _GENERATIVE = (
     "policy",
     "griffin",
 )
+_NOISE = ("normal", "bernoulli", "binomial")
 _SAMPLING_METHODS = frozenset(("sample", "rsample", "sample_n"))
 
 
@@ -143,6 +144,7 @@ class RandomFacts:
                 mode_blind=event.kind == "dropout" and self._is_live(event),
                 reaches_prediction=in_forward and False in event.reached and not event.opaque_guard,
                 generative=SAMPLE in event.uses or self._is_generative(event),
+                masks=MASK in event.uses or event.what.endswith(_NOISE),
                 repeats=is_constant(event.what, seed),
                 drawn_again=drawn_again(event) if seed is not None else "",
                 rate=None if event.rate is None else setting(event.rate, self.trees.interpreter),

@@ -15,6 +15,7 @@ from modelint.program.interpreter import Interpreter
 
 SAMPLE = "sample"
 BY_DESIGN = "by design"
+MASK = "mask"
 
 SPREAD = "spread"
 LOGARITHM = "logarithm"
@@ -24,6 +25,11 @@ SPREADING = frozenset(("exp", "softplus", "exponential"))
 
 _AS_INDICES = {"argsort": 0, "top_k": 0, "argmax": 0, "gather": 1, "gather_nd": 1, "take": 1, "take_along_axis": 1}
 """Functions by the position of what is taken as places or makes them."""
+
+_MASKING = frozenset(("floor", "ceil", "round", "less", "less_equal", "greater", "greater_equal"))
+"""Functions that make zeros and ones of numbers between them."""
+
+COMPARING = frozenset(("LessThan", "LessThanEqual", "GreaterThan", "GreaterThanEqual"))
 
 _JOINING = frozenset(("concat", "concatenate", "hstack"))
 
@@ -48,6 +54,8 @@ def note_function(interpreter: Interpreter, last: str, tensors: Sequence[Tensor]
         _note(interpreter, (tensor for tensor in drawn if tensor.form == LOGARITHM), SAMPLE)
     elif last in ("multiply", "mul"):
         note_product(interpreter, tensors)
+    elif last in _MASKING:
+        note_mask(interpreter, tensors)
     elif last in _JOINING:
         note_input(interpreter, "Concatenate", tensors)
     elif last in _AS_INDICES:
@@ -66,6 +74,11 @@ def note_product(interpreter: Interpreter, tensors: Sequence[Tensor]) -> None:
         _note(interpreter, drawn, SAMPLE)
     if any(tensor.parameter for tensor in others):
         _note(interpreter, drawn, BY_DESIGN)
+
+
+def note_mask(interpreter: Interpreter, tensors: Iterable[Tensor]) -> None:
+    """Note that draws are made a mask, as dropout does."""
+    _note(interpreter, (tensor for tensor in tensors if tensor.draws), MASK)
 
 
 def note_input(interpreter: Interpreter, kind: str, tensors: Iterable[Tensor]) -> None:

@@ -15,6 +15,7 @@ from modelint.frameworks.events import DrawEvent, Event, FitEvent, GradientEvent
 from modelint.frameworks.intent import path_to
 from modelint.frameworks.layers import setting
 from modelint.frameworks.running import Running
+from modelint.frameworks.signatures import imported_as
 from modelint.frameworks.trees import Trees
 from modelint.program.frames import Frame
 from modelint.program.statements import dotted_name
@@ -77,8 +78,8 @@ class Seeds:
 
         Up to 2.3, ``keras`` (not ``tf.keras``) took the seed of a dropout from NumPy: ``np.random.randint(10e6)``.
         """
-        old = self.versions == (KerasVersion.KERAS_2,) and _KERAS_ITSELF.search(event.site.script.text) is not None
-        return old and self._before(None, NUMPY)
+        old = self.versions == (KerasVersion.KERAS_2,) and self._before(None, NUMPY)
+        return old and _is_of_keras_itself(event)
 
     def govern_layer(self, order: int, version: KerasVersion) -> bool:
         """Keras 3 takes a layer's seed from Python's ``random`` when it is made, Keras 2 TensorFlow's at the draw."""
@@ -221,6 +222,16 @@ def _is_said_to_be_for_all(event: SeedEvent, others: Sequence[SeedEvent]) -> boo
         other.frame is event.frame and other.name != event.name and _lines_apart(event, other) <= NEAR
         for other in others
     )
+
+
+def _is_of_keras_itself(event: LayerEvent) -> bool:
+    """Whether a layer may be one of ``keras``, and not of ``tf.keras``."""
+    script, node = event.site.script, event.site.node
+    name = dotted_name(node.func).partition(".")[0] if isinstance(node, libcst.Call) else ""
+    dotted = imported_as(script, name)
+    if dotted is None:
+        return _KERAS_ITSELF.search(script.text) is not None
+    return dotted.partition(".")[0] == "keras"
 
 
 def _reason(name: str, missed: Sequence[RandomSource]) -> str:

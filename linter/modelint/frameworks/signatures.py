@@ -69,6 +69,12 @@ def seeder_of(script: Script, versions: tuple[KerasVersion, ...]) -> Seeder | No
     return Seeder(name, script.site(statement, within=statement), script.site(last, within=last), everything)
 
 
+def imported_as(script: Script, name: str) -> str | None:
+    """The dotted name that a script's top level imports under a name; the last one, if there are several."""
+    found = [dotted for statement, _ in _imports(script.module) for local, dotted in _bound(statement) if local == name]
+    return found[-1] if found else None
+
+
 def _imports(
     module: libcst.Module,
 ) -> Iterator[tuple[libcst.Import | libcst.ImportFrom, libcst.Import | libcst.ImportFrom]]:
