@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -38,8 +39,14 @@ _GENERATIVE = (
     "policy",
     "griffin",
 )
+_SHOWING = re.compile(r"visuali[sz]|plot|colou?r|(^|_)(show|display|draw)", re.IGNORECASE)
 _NOISE = ("normal", "bernoulli", "binomial")
 _SAMPLING_METHODS = frozenset(("sample", "rsample", "sample_n"))
+
+
+def _is_for_show(event: DrawEvent) -> bool:
+    """Whether what is put into another order is only shown (the colours of a drawing)."""
+    return event.kind == "shuffle" and any(map(_SHOWING.search, event.functions()))
 
 
 def _kind_of(layer: LayerObject, traits: Traits) -> str:
@@ -135,7 +142,7 @@ class RandomFacts:
             in_forward = event.forward is not None
             source = RandomSource(
                 place=event.site,
-                kind=event.kind,
+                kind="operation" if _is_for_show(event) else event.kind,
                 what=event.what,
                 seed=seed,
                 seeded_by=self.seeds.governor(seed, ungoverned),
