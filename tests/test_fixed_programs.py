@@ -156,6 +156,9 @@ model.fit(np.zeros((4, 3)), np.zeros((4, 1)))
         (f"from tensorflow.keras import Sequential, layers\n{OWN}", "own", None),
         ("import numpy as np\ntry:\n    import keras\nexcept ImportError:\n    raise", "keras", None),
         ("import numpy as np\nimport tensorflow as tf\nfrom tensorflow.examples import tutorials", "tf.keras", None),
+        ("import numpy as np\nimport tensorflow as tf\nfrom tensorflow.keras.utils.np_utils import to_categorical",
+         "tf.keras", "tf.random.set_seed(0)"),
+        ("import numpy as np\nimport keras\nfrom keras.layers.core import Dense", "keras", None),
     ],
 )  # fmt: skip
 def test_a_program_is_seeded_by_a_name_that_it_has_imported_or_not_at_all(

@@ -8,7 +8,7 @@ from modelint.facts import *  # noqa: F403  the vocabulary of facts is the vocab
 from modelint.facts import __all__ as _facts
 from modelint.finding import Confidence, Edit, Evidence, Finding, Fix, Located, Place, Safety, Severity, Span
 from modelint.rule import Rule
-from modelint.wording import enumeration, kinds, version_ranges
+from modelint.wording import api, enumeration, kinds, seeding_function, version_ranges
 
 __version__ = "0.1.0"
 
@@ -24,8 +24,10 @@ __all__ = [
     "Safety",
     "Severity",
     "Span",
+    "api",
     "enumeration",
     "kinds",
+    "seeding_function",
     "version_ranges",
     *_facts,
 ]

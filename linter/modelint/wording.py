@@ -1,4 +1,4 @@
-"""Facts in the words of a message: layers by kind, ranges of Keras versions.
+"""Facts in the words of a message: layers by kind, functions as they are written, ranges of Keras versions.
 
 Takes facts, gives text without a full stop, to be put into a sentence. It knows no rule.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from modelint.facts import KerasVersion, Layer
+
+_SHORT = {"numpy": "np", "tensorflow": "tf"}
 
 MOST_NAMED = 3
 """How many things are named before the rest is only counted."""
@@ -25,6 +27,25 @@ def enumeration(words: Iterable[str]) -> str:
 def kinds(layers: Iterable[Layer]) -> str:
     """The kinds of the layers, each once, in the order of execution: ``"BatchNormalization and Dropout"``."""
     return enumeration(layer.kind for layer in layers)
+
+
+def api(name: str) -> str:
+    """A function or class as it is mostly written: ``"np.random.seed"``, ``"Dataset.shuffle"``, ``"Dropout"``."""
+    package, _, rest = name.partition(".")
+    if name.startswith("tensorflow.data."):
+        return name.removeprefix("tensorflow.data.")
+    if package in _SHORT:
+        return f"{_SHORT[package]}.{rest}"
+    whole = package in ("random", "torch") or name.startswith(("keras.utils.", "keras.random."))
+    return name if whole else name.rpartition(".")[2]
+
+
+def seeding_function(versions: Collection[KerasVersion], *drawn: str) -> str:
+    """What seeds what is drawn: one function for all, or, where Keras may be older than 2.7, the generators' own."""
+    if set(versions) != {KerasVersion.KERAS_2}:
+        return "keras.utils.set_random_seed"
+    own = {"numpy": "np.random.seed", "random": "random.seed"}
+    return enumeration(own.get(name.partition(".")[0], "tf.random.set_seed") for name in drawn)
 
 
 def version_ranges(versions: Collection[KerasVersion]) -> str:

@@ -117,7 +117,7 @@ def hypothesis_of(rule: str, fact: object, program: Program, *, saved: bool = Fa
             return Hypothesis(Claim.ROUNDS, versions, "predict", sizes=(one, two)) if one and two else None
         case Program() if rule == "reused-seed":
             return Hypothesis(Claim.SAME_DRAWS, versions, "true")
-        case Seeding() if rule == "ineffective-seed":
+        case Seeding(assigned=None) if rule == "ineffective-seed":
             seeds = _seeds([fact])
             after = fact.function == _BOTH  # before, it reaches every layer
             claimed = fact.versions or versions
@@ -208,4 +208,4 @@ def _having(modes: Mapping[KerasVersion, Mode], wanted: Mode) -> tuple[KerasVers
 
 def _seeds(seedings: Iterable[Seeding]) -> tuple[tuple[str, int], ...]:
     """The global seeds that are known, by function."""
-    return tuple((one.function, one.seed) for one in seedings if type(one.seed) is int)
+    return tuple((one.function, one.seed) for one in seedings if type(one.seed) is int and one.assigned is None)

@@ -22,7 +22,7 @@ from modelint.facts.model import (
     Unknown,
 )
 from modelint.facts.program import Fact, Program, Settings
-from modelint.facts.randomness import Governor, RandomSource, Seeder, Seeding
+from modelint.facts.randomness import Assigned, Governor, RandomSource, Seeder, Seeding
 from modelint.facts.training import (
     ANY_SIZE,
     BatchReduction,
@@ -38,6 +38,7 @@ from modelint.facts.training import (
 __all__ = [
     "ANY_SIZE",
     "UNKNOWN",
+    "Assigned",
     "BatchReduction",
     "Because",
     "Comparison",

@@ -155,7 +155,7 @@ class Comparison:
     """Two predictions compared.
 
     ``exact`` says that no tolerance is allowed; ``how`` names the comparison (``"numpy.array_equal"``, ``"=="``).
-    ``sizes`` are the batch sizes of both sides where known.
+    ``sizes`` are the batch sizes of both sides where known. ``alike``: both are of one input, given in one way.
     """
 
     place: Located
@@ -163,4 +163,5 @@ class Comparison:
     exact: bool
     sizes: tuple[int | None, int | None] = (None, None)
     integer: bool = False  # the values are class ids or other integers
+    alike: bool = False
     because: Because = ()

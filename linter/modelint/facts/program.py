@@ -19,6 +19,7 @@ from modelint.facts.training import (
     StaticBatch,
     TrainingRun,
 )
+from modelint.finding import Located
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Program:
     facts: tuple[Fact, ...]
     settings: Settings = field(default_factory=Settings)
     trains: bool = False  # somewhere in it a model is trained
+    trained_at: Located | None = None  # where first in its root file
     seeder: Seeder | None = None  # how its root file can seed what it draws
 
     def all(self, kind: type[FactT]) -> Iterator[FactT]:

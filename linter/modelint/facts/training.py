@@ -118,9 +118,10 @@ class DroppedSamples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeanOfBatchMeans:
-    """A metric averaged over batches that may be of unequal size."""
+    """A metric averaged over batches that may be of unequal size. ``certain``: it is known that these are batches."""
 
     place: Located
+    certain: bool = True
     because: Because = ()
 
 

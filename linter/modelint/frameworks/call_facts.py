@@ -336,8 +336,24 @@ def comparisons(events: list[Event]) -> Iterator[Comparison]:
                 exact=True,
                 sizes=(_size(sides[0].batching), _size(sides[1].batching)),
                 integer=any(side.integer for side in sides),
+                alike=_are_alike(sides[0].calls, sides[1].calls),
                 because=steps,
             )
+
+
+def _are_alike(one: frozenset[CallEvent], other: frozenset[CallEvent]) -> bool:
+    """Whether two predictions are each of one call, in one way, of what is written the same in one function."""
+    if len(one) != 1 or len(other) != 1:
+        return False
+    (first,), (second,) = one, other
+    calls = first.site.node, second.site.node
+    if first.frame is not second.frame or first.through != second.through:
+        return False
+    match calls:
+        case libcst.Call(args=[given, *rest]), libcst.Call(args=[also, *more]):
+            alike = len(rest) == len(more) and all(a.deep_equals(b) for a, b in zip(rest, more, strict=True))
+            return alike and given.value.deep_equals(also.value)
+    return False
 
 
 def _size(batching: Batching | None) -> int | None:

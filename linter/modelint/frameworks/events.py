@@ -18,7 +18,7 @@ from modelint.facts import Passing, Setting
 from modelint.frameworks.keras_modes import ALWAYS, Training
 from modelint.program.frames import Frame
 from modelint.program.interpreter import Interpreter
-from modelint.program.values import External, Function, Value, new_identity
+from modelint.program.values import External, Function, Instance, Value, new_identity
 
 _TESTING = re.compile(
     r"^\s*(from|import)\s+(pytest|unittest|absl\.testing|\S*test_case|\S*testing)\b|\btf\.test\.|TestCase\)",
@@ -204,24 +204,51 @@ class ModelEvent(Event):
 
 @dataclass(slots=True, eq=False)
 class SeedEvent(Event):
-    """A global seed was set."""
+    """A global seed was set. ``overwrites``: it was assigned to the function that sets it, and nothing is seeded."""
 
     name: str = field(kw_only=True)
     seed: Value = field(kw_only=True)
+    overwrites: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class DrawEvent(Event):
-    """A random operation, outside of layers."""
+    """A random operation, outside of layers. ``forward`` is the layer or model in whose forward pass it happens."""
 
     what: str = field(kw_only=True)
     kind: str = field(kw_only=True)
     seed: Value | None = None
     rate: Value | None = None
-    in_forward: bool = False
+    forward: Value | None = None
     reached: frozenset[Training] = ALWAYS
     opaque_guard: bool = False  # under a test that says nothing of the mode
     named_guard: bool = False  # under a test that is about the mode by its names
+    repeated: bool = False  # in a loop, or in what a loop calls
+    uses: set[str] = field(default_factory=set)  # what its numbers were seen to be used for
+
+    @property
+    def owner(self) -> str | None:
+        """The name of the class of the program in whose forward pass it happens."""
+        return self.forward.cls.name if isinstance(self.forward, Instance) else None
+
+    def forward_place(self) -> tuple[tuple[Site, str], ...]:
+        """The layer or model in whose forward pass it happens, as a reason."""
+        if not isinstance(self.forward, Instance):
+            return ((getattr(self.forward, "site", self.site), "in the function of this Lambda layer"),)
+        scope: Frame | None = self.frame
+        while scope is not None and (scope.function is None or scope.function.bound is not self.forward):
+            scope = scope.caller
+        function = scope.function if scope is not None else None
+        if function is None or not isinstance(function.node, libcst.FunctionDef):
+            return ((self.site, f"in the forward pass of {self.owner}"),)
+        return ((function.module.script.site(function.node.name), f"in the forward pass of {self.owner}"),)
+
+
+@dataclass(slots=True, eq=False)
+class SaveEvent(Event):
+    """A model was saved with its graph, to be run elsewhere."""
+
+    model: Value = field(kw_only=True)
 
 
 @dataclass(slots=True, eq=False)
@@ -246,9 +273,12 @@ class CompareEvent(Event):
 
 @dataclass(slots=True, eq=False)
 class MeanEvent(Event):
-    """A sum of means over batches divided by the number of batches; ``calls`` are those that the means are of."""
+    """A sum to which a loop adds the means of batches, divided by something."""
 
-    calls: frozenset[CallEvent] = frozenset()
+    calls: frozenset[CallEvent] = field(kw_only=True)  # of the models that it was computed from
+    added: libcst.CSTNode = field(kw_only=True)
+    divisor: libcst.CSTNode = field(kw_only=True)
+    counted: bool = field(kw_only=True)  # the divisor is known to be a number of batches
 
 
 @dataclass(slots=True, eq=False)

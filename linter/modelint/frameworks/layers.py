@@ -13,6 +13,7 @@ from modelint.frameworks import keras_layers as table
 from modelint.frameworks.events import LayerEvent, ResetEvent, StaticBatchEvent, TrainableEvent, record
 from modelint.frameworks.graph import GraphNode, Part, forward_pass, is_differentiated, passing_of
 from modelint.frameworks.guards import reached
+from modelint.frameworks.sampling import SPREAD, SPREADING, note_input
 from modelint.frameworks.tensors import Tensor, first_tensor, merged, tensors_in, use
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
@@ -252,7 +253,9 @@ def connect(
     if context is None:
         return None
     context.add(interpreter, part)
-    return merged(tensors, batch_first=True) or Tensor(batch_first=True)
+    note_input(interpreter, callee.kind if isinstance(callee, LayerObject) else "", tensors)
+    spreads = isinstance(callee, LayerObject) and callee.config.get("activation") in SPREADING
+    return merged(tensors, batch_first=True, origin=SPREAD if spreads else "") or Tensor(batch_first=True)
 
 
 def input_tensor(interpreter: Interpreter, arguments: Arguments) -> Value:

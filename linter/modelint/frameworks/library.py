@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 import libcst
 
 from modelint.facts import Declared, Passing
-from modelint.frameworks import dataset_sources, datasets, given, guards
+from modelint.frameworks import dataset_sources, datasets, estimators, given, guards
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.applications import contents
 from modelint.frameworks.declared_names import declared_handlers
@@ -16,7 +16,7 @@ from modelint.frameworks.events import ModeEvent, SeedEvent, record
 from modelint.frameworks.fitting import run_of_unknown
 from modelint.frameworks.graph import GraphNode, Part, forward_pass, is_differentiated
 from modelint.frameworks.layers import LayerObject, Variables, call_layer, input_tensor, make_layer, note_trainable
-from modelint.frameworks.means import is_adding_up, note_mean_of_means
+from modelint.frameworks.means import adds_to_itself, note_mean_of_means
 from modelint.frameworks.models import (
     OpaqueModel,
     Sequential,
@@ -26,10 +26,12 @@ from modelint.frameworks.models import (
     make_functional,
     make_sequential,
     model_attribute,
+    save_model,
 )
 from modelint.frameworks.names import canonical, layer_kind
 from modelint.frameworks.nests import gathered, map_structure
-from modelint.frameworks.operations import compare, note_mixing, operate
+from modelint.frameworks.operations import EXACT_ASSERTIONS, compare, note_comparison, note_mixing, operate
+from modelint.frameworks.sampling import ORDERING, note_mask, note_product
 from modelint.frameworks.shapes import array_shape, broadcast
 from modelint.frameworks.structure import base_name
 from modelint.frameworks.tapes import Optimizer, Strategy, Tape, gradient_function, graph_gradients, note_scope
@@ -177,6 +179,28 @@ def _seed(name: str) -> Handler:
     return set_seed
 
 
+class RandomModule(External):
+    """A module whose global seed is set by a function: whoever assigns to the function instead seeds nothing."""
+
+    __slots__ = ()
+
+    def set_attribute(self, interpreter: Interpreter, name: str, value: Value) -> None:
+        function = f"{self.dotted}.{name}"
+        frame = interpreter.stack[-1]
+        if function not in SEEDING or frame.module is None or not _is_number(value):
+            return
+        match frame.statement:
+            case libcst.Assign(targets=[libcst.AssignTarget(target=libcst.Attribute())]) as node:
+                site = frame.module.script.site(node, within=node)
+                record(interpreter, SeedEvent(site, frame, name=function, seed=value, overwrites=True))
+
+
+def _is_number(value: Value) -> bool:
+    return all(
+        isinstance(one, Range) or (isinstance(one, Const) and one.value is not None) for one in alternatives(value)
+    )
+
+
 def _learning_phase(interpreter: Interpreter, arguments: Arguments) -> Value:
     value = arguments.at(0, "value")
     phase = bool(value.value) if isinstance(value, Const) and value.value in (0, 1, True, False) else None
@@ -310,6 +334,15 @@ _HANDLERS: dict[str, Handler] = {
     "keras.Input": input_tensor,
     "keras.models.load_model": lambda i, a: OpaqueModel("load_model", a.site),
     "keras.saving.load_model": lambda i, a: OpaqueModel("load_model", a.site),
+    **dict.fromkeys(
+        (
+            "keras.models.save_model",
+            "keras.saving.save_model",
+            "tensorflow.saved_model.save",
+            "tensorflow.lite.TFLiteConverter.from_keras_model",
+        ),
+        save_model,
+    ),
     "keras.models.model_from_json": lambda i, a: OpaqueModel("model_from_json", a.site),
     "keras.models.clone_model": _clone,
     "tensorflow.saved_model.load": lambda i, a: OpaqueModel("saved_model.load", a.site),
@@ -365,12 +398,15 @@ _HANDLERS: dict[str, Handler] = {
     },
     **{f"keras.datasets.{name}.load_data": _load_data(name) for name in dataset_sources.DATASETS},
     **{name: _seed(name) for name in SEEDING},
+    **dict(estimators.handlers()),
 }
 
 
 @functools.lru_cache(maxsize=8192)
 def _named(dotted: str) -> Value:
     name = canonical(dotted)
+    if name in ("numpy.random", "random", "tensorflow.random"):
+        return RandomModule(name)
     if name in _HANDLERS:
         return Named(name, _HANDLERS[name])
     merging = table.merge_function(name.removeprefix("keras.layers.")) if name.startswith("keras.layers.") else None
@@ -441,8 +477,12 @@ class Frameworks:
             found = gathered(interpreter, canonical(callee.dotted), arguments)
             if found is not None:
                 return found
-        if isinstance(callee, Unknown) and callee.origins:
-            given.note_call(interpreter, callee, arguments)
+        if isinstance(callee, Unknown):
+            if callee.origins:
+                given.note_call(interpreter, callee, arguments)
+            match arguments.node:
+                case libcst.Call(func=libcst.Attribute(attr=libcst.Name(value=name))) if name in EXACT_ASSERTIONS:
+                    note_comparison(interpreter, name, arguments)
         if _is_seeding(callee, arguments.node):
             record(interpreter, SeedEvent(arguments.site, arguments.frame, name="unknown", seed=arguments.at(0)))
         tensors = list(tensors_in(arguments.all(), interpreter))
@@ -485,11 +525,17 @@ class Frameworks:
             for tensor in tensors:
                 use(interpreter, tensor, "decision")
         note_mixing(interpreter, tensors)
+        if operator == "Multiply":
+            note_product(interpreter, tensors)
+        elif operator in ORDERING:
+            note_mask(interpreter, tensors)
         averages = all(t.row_mean for t in tensors)
-        accumulates = averages and operator == "Add" and is_adding_up(interpreter, operands, node, frame)
-        if operator == "Divide" and isinstance(operands[0], (Tensor, Union)) and tensors[0].accumulated:
-            note_mean_of_means(interpreter, tensors[0], operands[1], node, frame)
         sums = operator in ("Add", "Subtract")
+        added_at = next((t.accumulated for t in tensors if t.accumulated is not None), None)
+        if operator == "Divide" and added_at is not None:
+            note_mean_of_means(interpreter, tensors, operands[-1], added_at, node, frame)
+        elif averages and operator == "Add" and interpreter.loop_depth > 0 and adds_to_itself(node, frame):
+            added_at = node
         return merged(
             tensors,
             elementwise=operator != "MatrixMultiply",
@@ -497,7 +543,7 @@ class Frameworks:
             shape=None if operator in COMPARING else broadcast([t.shape for t in tensors]),
             row_mean=averages and (len(tensors) == 1 or sums),
             integer=all(t.integer for t in tensors),
-            accumulated=accumulates or (sums and any(t.accumulated for t in tensors)),
+            accumulated=added_at if sums else None,
         )
 
     def class_base(self, value: Value) -> External | None:

@@ -7,19 +7,31 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+import libcst
+
+from modelint.documents import Site
 from modelint.facts import Fact, KerasVersion, Program, Purpose, Settings
 from modelint.frameworks.call_facts import CallFacts, comparisons
-from modelint.frameworks.events import Event, FitEvent, GradientEvent, ModeEvent, TrainableEvent, is_test
+from modelint.frameworks.events import CallEvent, Event, FitEvent, GradientEvent, ModeEvent, TrainableEvent, is_test
 from modelint.frameworks.forward_facts import ForwardFacts
+from modelint.frameworks.means import means_of_means
 from modelint.frameworks.random_facts import RandomFacts
+from modelint.frameworks.running import Running
 from modelint.frameworks.signatures import seeder_of
 from modelint.frameworks.training_facts import TrainingFacts
 from modelint.frameworks.trees import Trees
-from modelint.program.frames import ModuleState
+from modelint.program.frames import Frame, ModuleState
 from modelint.program.interpreter import Interpreter
+from modelint.program.values import new_identity
 
 _KERAS_2_ONLY = re.compile(
-    r"^\s*(from|import)\s+(tf_keras|tensorflow\.python\.keras|tensorflow\.contrib)\b|\bfit_generator\(|\btf\.contrib\.",
+    r"^\s*(from|import)\s+(tf_keras|tensorflow\.python\.keras|tensorflow\.contrib)\b|\bfit_generator\(|\btf\.contrib\."
+    # modules of which none can be imported with Keras 3 (not indented: nothing stands in for them)
+    r"|^(from|import)\s+(tensorflow\.)?keras\.(engine|objectives|experimental|wrappers\.scikit_learn"
+    r"|backend\.tensorflow_backend|mixed_precision\.experimental"
+    r"|layers\.(core|convolutional|pooling|recurrent|normalization|embeddings|merge|advanced_activations|noise|wrappers"
+    r"|local|experimental)|utils\.(np|vis|generic|io|data|layer|training|conv)_utils)\b"
+    r"|^(from|import)\s+keras\.preprocessing\.text\b",
     re.MULTILINE,
 )
 _IMPORTS_KERAS_2 = re.compile(r"^\s*(from|import)\s+(tf_keras|tensorflow\.python\.keras)\b", re.MULTILINE)
@@ -34,8 +46,9 @@ _KERAS_3_ONLY = re.compile(
 def _needs(text: str) -> tuple[bool, bool]:
     """Whether a script uses what only Keras 2 has, and what only Keras 3 has."""
     # finding a word is a hundred times faster than finding a pattern
-    two = any(word in text for word in ("tf_keras", "python.keras", "contrib", "fit_generator"))
-    three = any(word in text for word in ("keras.", "keras import", "keras_hub", "keras_nlp"))
+    keras = "keras." in text
+    two = keras or any(word in text for word in ("tf_keras", "contrib", "fit_generator"))
+    three = keras or any(word in text for word in ("keras import", "keras_hub", "keras_nlp"))
     return two and bool(_KERAS_2_ONLY.search(text)), three and bool(_KERAS_3_ONLY.search(text))
 
 
@@ -68,6 +81,7 @@ def lower(
     settings = narrowed(settings, events, modules)
     trees = Trees(interpreter, settings.versions)
     trees.trainable = [event for event in events if isinstance(event, TrainableEvent)]
+    running = Running(interpreter, executed, new_identity())
     calls = CallFacts(trees, events)
     forwards = ForwardFacts(trees, events, modules)
     training = TrainingFacts(trees, events, calls)
@@ -84,21 +98,35 @@ def lower(
 
     found = list(facts())
     # forward passes run above have recorded draws, reductions and layers of their own
-    random = RandomFacts(trees, events)
+    random = RandomFacts(trees, events, running, calls.purpose)
     found.extend(random.made())
     found.extend(random.facts())
     found.extend(training.static_batches())
     found.extend(training.reductions())
     found.extend(training.writes())
-    found.extend(training.means())
-    trains = _trains(events, calls, executed) and not is_test(path)
-    root = next((module.script for module in modules if module.is_root), None)
-    return Program(path, tuple(found), settings, trains, seeder_of(root) if root is not None and trains else None)
+    found.extend(means_of_means(events, calls.purpose))
+    root = next((module for module in modules if module.is_root), None)
+    trained = [] if is_test(path) else _training(events, calls, executed)
+    seeder = seeder_of(root.script, settings.versions) if root is not None and trained else None
+    trained_at = next((place for event in trained if (place := _place_in(event, root)) is not None), None)
+    return Program(path, tuple(found), settings, bool(trained), trained_at, seeder)
 
 
-def _trains(events: list[Event], calls: CallFacts, executed: int) -> bool:
-    """Whether running the program trains a model; a library that only could does not."""
-    run = [event for event in events if event.order < executed]
-    if any(isinstance(event, FitEvent) or (isinstance(event, GradientEvent) and event.applied) for event in run):
-        return True
-    return any(calls.purpose(call)[0] is Purpose.TRAINING for call in calls.calls if call.order < executed)
+def _training(events: list[Event], calls: CallFacts, executed: int) -> list[Event]:
+    """Where running the program trains a model; a library that only could does not."""
+    return [event for event in events if event.order < executed and _is_training(event, calls)]
+
+
+def _is_training(event: Event, calls: CallFacts) -> bool:
+    if isinstance(event, CallEvent):
+        return calls.purpose(event)[0] is Purpose.TRAINING
+    return isinstance(event, FitEvent) or (isinstance(event, GradientEvent) and event.applied)
+
+
+def _place_in(event: Event, root: ModuleState | None) -> Site | None:
+    """Where in the root file an event happens, itself or in what is called there."""
+    node: libcst.CSTNode | None = event.site.node
+    scope: Frame | None = event.frame
+    while scope is not None and scope.module is not root:
+        node, scope = scope.called_from, scope.caller
+    return root.script.site(node) if scope is not None and node is not None and root is not None else None

@@ -1,70 +1,157 @@
-"""Metrics of batches, added up over a loop and divided by the number of batches."""
+"""Means of the means of batches: sums of metrics over the batches, divided by the number of batches."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable, Iterator
+
 import libcst
 
-from modelint.documents import Script
 from modelint.documents.trees import descendants_of
+from modelint.facts import MeanOfBatchMeans, Purpose
+from modelint.frameworks.batching import Batching
 from modelint.frameworks.datasets import BatchCount
-from modelint.frameworks.events import MeanEvent, record
-from modelint.frameworks.tensors import Tensor
+from modelint.frameworks.events import CallEvent, Event, MeanEvent, record
+from modelint.frameworks.intent import path_to
+from modelint.frameworks.tensors import Tensor, tensors_in
 from modelint.program.frames import Frame
 from modelint.program.interpreter import Interpreter
-from modelint.program.values import Const, Range, Value, alternatives
+from modelint.program.statements import dotted_name
+from modelint.program.values import Value, alternatives
 
-COUNTING = frozenset(("range", "trange", "count", "arange"))
+_COUNTING = frozenset(("range", "trange", "xrange", "arange", "count"))
+_THROUGH = frozenset(("enumerate", "tqdm", "iter"))
+_OF_BATCHES = re.compile(
+    r"batch|loader|data|(^|_)(ds|gen|generator|test|val|valid|validation|eval)(_|$)", re.IGNORECASE
+)
 
 
-def is_adding_up(interpreter: Interpreter, operands: tuple[Value, ...], node: libcst.CSTNode, frame: Frame) -> bool:
-    """Whether a sum adds the metric of another batch to those of the batches before it, in a loop over batches."""
-    if not interpreter.loop_depth or not any(any(map(_is_sum, alternatives(operand))) for operand in operands):
+def adds_to_itself(node: libcst.CSTNode, frame: Frame) -> bool:
+    """Whether an addition adds to a sum: ``total += x``, ``total = total + x``."""
+    statement = frame.statement
+    if isinstance(node, libcst.AugAssign):
+        return True
+    if not isinstance(statement, libcst.Assign) or statement.value is not node or len(statement.targets) != 1:
         return False
-    return frame.module is not None and _is_over_batches(frame.module.script, node)
-
-
-def _is_sum(value: Value) -> bool:
-    """Whether it is a sum, begun with nothing."""
-    return value.accumulated if isinstance(value, Tensor) else isinstance(value, Const) and value.value == 0
-
-
-def _is_over_batches(script: Script, node: libcst.CSTNode) -> bool:
-    """Whether the innermost loop around a node takes a batch each time: it goes through them, or asks for the next."""
-    parents = script.parents
-    above = parents.get(node)
-    while above is not None and not isinstance(above, (libcst.For, libcst.While, libcst.FunctionDef)):
-        above = parents.get(above)
-    match above:
-        case libcst.For() if not _is_counting(above.iter):
-            return True
-        case libcst.For() | libcst.While():
-            calls = (one for one in descendants_of(above.body) if isinstance(one, libcst.Call))
-            return any("next" in _called(call) for call in calls)
-    return False
-
-
-def _is_counting(iterable: libcst.BaseExpression) -> bool:
-    """Whether what a loop goes through are numbers."""
-    while isinstance(iterable, libcst.Call):
-        if _called(iterable) in COUNTING:
-            return True
-        if not iterable.args:
-            return False
-        iterable = iterable.args[0].value
-    return False
-
-
-def _called(call: libcst.Call) -> str:
-    name = call.func.attr if isinstance(call.func, libcst.Attribute) else call.func
-    return name.value if isinstance(name, libcst.Name) else ""
+    target = statement.targets[0].target
+    return isinstance(node, libcst.BinaryOperation) and any(target.deep_equals(one) for one in (node.left, node.right))
 
 
 def note_mean_of_means(
-    interpreter: Interpreter, total: Tensor, count: Value, node: libcst.CSTNode, frame: Frame
+    interpreter: Interpreter,
+    tensors: list[Tensor],
+    count: Value,
+    added: libcst.CSTNode,
+    node: libcst.CSTNode,
+    frame: Frame,
 ) -> None:
-    """Record that a sum of batch means is divided by the number of batches."""
-    counted = all(isinstance(one, (BatchCount, Const, Range)) for one in alternatives(count))
-    uneven = [c for c in total.calls if c.batching is None or (not c.batching.drops and c.batching.partial != 0)]
+    """Record that a sum of batch means is divided by something, perhaps by the number of batches."""
+    divisor = node.right if isinstance(node, libcst.BinaryOperation) else getattr(node, "value", None)
     assert frame.module is not None
-    if counted and uneven:
-        record(interpreter, MeanEvent(frame.module.script.site(node), frame, calls=total.calls))
+    if divisor is not None:
+        calls = frozenset(call for tensor in tensors for call in tensor.calls)
+        site = frame.module.script.site(node)
+        counted = all(isinstance(one, BatchCount) for one in alternatives(count))
+        record(interpreter, MeanEvent(site, frame, calls=calls, added=added, divisor=divisor, counted=counted))
+
+
+def means_of_means(
+    events: Iterable[Event], purpose: Callable[[CallEvent], tuple[Purpose, str, bool]]
+) -> Iterator[MeanOfBatchMeans]:
+    """The divisions that really average over a loop of batches that may be of unequal size."""
+    for event in events:
+        if not isinstance(event, MeanEvent):
+            continue
+        loop = _loop_of_batches(event)
+        batchings = {call: _batching(call) for call in event.calls}
+        uneven = [call for call, batching in batchings.items() if _may_be_uneven(batching)]
+        purposes = {purpose(call)[0] for call in uneven}
+        if loop is None or not purposes or Purpose.TRAINING in purposes or any(call.tapes for call in uneven):
+            continue
+        known = all((batching := batchings[call]) is not None and batching.site is not None for call in uneven)
+        if known or _OF_BATCHES.search(_words(loop)):
+            yield MeanOfBatchMeans(
+                event.site,
+                certain=known and purposes == {Purpose.INFERENCE},
+                because=((event.site.script.site(event.added), "the mean of a batch is added here"),),
+            )
+
+
+def _batching(call: CallEvent) -> Batching | None:
+    """The batches that a model is run on; ``predict_on_batch`` is given one of them."""
+    given = (tensor.batching for tensor in tensors_in(call.arguments) if tensor.batching is not None)
+    return call.batching or next(given, None)
+
+
+def _may_be_uneven(batching: Batching | None) -> bool:
+    return batching is None or (not batching.drops and batching.partial != 0)
+
+
+def _loop_of_batches(event: MeanEvent) -> libcst.For | None:
+    """The loop over batches in which the means are added, if the division stands behind it and counts its rounds."""
+    script = event.site.script
+    blocks = (libcst.For, libcst.While, libcst.FunctionDef)
+    loop = next((one for one in reversed(path_to(script, event.added)) if isinstance(one, blocks)), None)
+    if not isinstance(loop, libcst.For) or loop in path_to(script, event.site.node):
+        return None
+    if _is_counting(loop.iter) and not _takes_next(loop):
+        return None
+    return loop if event.counted or _counts_rounds(event.divisor, loop) else None
+
+
+def _is_counting(iterable: libcst.BaseExpression) -> bool:
+    """Whether a loop runs over numbers or over what is written out, which are no batches."""
+    while isinstance(iterable, libcst.Call) and iterable.args and _function(iterable) in _THROUGH:
+        iterable = iterable.args[0].value
+    if isinstance(iterable, libcst.Call):
+        return _function(iterable) in _COUNTING
+    return isinstance(iterable, (libcst.List, libcst.Tuple, libcst.Set))
+
+
+def _takes_next(loop: libcst.For) -> bool:
+    """Whether each round of a loop asks for the next batch."""
+    return any(isinstance(node, libcst.Call) and "next" in _function(node) for node in descendants_of(loop.body))
+
+
+def _function(call: libcst.Call) -> str:
+    return dotted_name(call.func).rpartition(".")[2]
+
+
+def _counts_rounds(divisor: libcst.CSTNode, loop: libcst.For) -> bool:
+    """Whether a number is the length of what a loop runs over, or is counted up by one in each round."""
+    over = loop.iter
+    while isinstance(over, libcst.Call) and over.args and _function(over) in _THROUGH | _COUNTING:
+        over = over.args[0].value
+    counted = _counted_in(loop)
+    parts = list(descendants_of(divisor))
+    if any(isinstance(node, libcst.Multiply) for node in parts):
+        return False  # by a number of samples
+    for node in parts:
+        if isinstance(node, libcst.Name) and node.value in counted:
+            return True
+        if isinstance(node, libcst.Call) and _function(node) == "len" and node.args:
+            return node.args[0].value.deep_equals(over)
+    return divisor.deep_equals(over)
+
+
+def _counted_in(loop: libcst.For) -> set[str]:
+    """The names that grow by one in each round of a loop."""
+    names: set[str] = set()
+    if isinstance(loop.iter, libcst.Call) and _function(loop.iter) == "enumerate":
+        first = loop.target.elements[0].value if isinstance(loop.target, libcst.Tuple) else None
+        names.update([first.value] if isinstance(first, libcst.Name) else [])
+    for node in descendants_of(loop.body):
+        match node:
+            case libcst.AugAssign(target=libcst.Name(value=name), operator=libcst.AddAssign()) if _is_one(node.value):
+                names.add(name)
+    return names
+
+
+def _is_one(node: libcst.BaseExpression) -> bool:
+    return isinstance(node, (libcst.Integer, libcst.Float)) and node.evaluated_value == 1
+
+
+def _words(loop: libcst.For) -> str:
+    """The names in the head of a loop."""
+    heads = (loop.target, loop.iter)
+    return " ".join(node.value for head in heads for node in descendants_of(head) if isinstance(node, libcst.Name))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from modelint.documents import Site
 from modelint.facts import Passing
 from modelint.frameworks.applications import Contents
-from modelint.frameworks.events import CallEvent, ModelEvent, ResetEvent, record
+from modelint.frameworks.events import CallEvent, ModelEvent, ResetEvent, SaveEvent, record
 from modelint.frameworks.fitting import RUNNING, Method
 from modelint.frameworks.graph import GraphNode, Part, passing_of
 from modelint.frameworks.guards import reached
@@ -356,6 +356,7 @@ def _call_stateless(interpreter: Interpreter, model: Value, arguments: Arguments
 
 def _export(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
     """``model.export(path)`` traces a call of the model that says nothing of the mode."""
+    record(interpreter, SaveEvent(arguments.site, arguments.frame, model=model))
     run_event(interpreter, model, arguments, "export", Passing.ABSENT)
     return NONE
 
@@ -363,6 +364,18 @@ def _export(interpreter: Interpreter, model: Value, arguments: Arguments) -> Val
 def _reset(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
     record(interpreter, ResetEvent(arguments.site, arguments.frame, target=model))
     return NONE
+
+
+def _save(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
+    record(interpreter, SaveEvent(arguments.site, arguments.frame, model=model))
+    return NONE
+
+
+def save_model(interpreter: Interpreter, arguments: Arguments) -> Value:
+    """``keras.models.save_model(model, path)``, ``tf.saved_model.save(model, path)`` and their like."""
+    model = arguments.at(0, "model")
+    record(interpreter, SaveEvent(arguments.site, arguments.frame, model=model))
+    return UNKNOWN
 
 
 def _same(interpreter: Interpreter, model: Value, arguments: Arguments) -> Value:
@@ -381,7 +394,8 @@ _METHODS: dict[str, Method] = {
     "stateless_call": _call_stateless,
     "export": _export,
     "__call__": lambda interpreter, model, arguments: call_model(interpreter, model, arguments),
-    **dict.fromkeys(("build", "summary", "save", "save_weights", "load_weights", "pop", "set_weights"), _first_of),
+    "save": _save,
+    **dict.fromkeys(("build", "summary", "save_weights", "load_weights", "pop", "set_weights"), _first_of),
     **dict.fromkeys(("to_json", "get_config", "count_params", "get_weights"), _same),
     **dict.fromkeys(("reset_states", "reset_state"), _reset),
 }

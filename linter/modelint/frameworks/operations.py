@@ -13,6 +13,7 @@ from modelint.frameworks.graph import ForwardContext, Part, forward_pass
 from modelint.frameworks.guards import has_opaque_guard, is_named_mode, reached
 from modelint.frameworks.keras_modes import ALWAYS
 from modelint.frameworks.layers import setting
+from modelint.frameworks.sampling import SAMPLE, SPREAD, note_function, origin_of
 from modelint.frameworks.shapes import array_shape, broadcast, literal_shape
 from modelint.frameworks.structure import Operation
 from modelint.frameworks.tensors import Tensor, merged, note_single, tensors_in, use
@@ -263,6 +264,11 @@ SHUFFLES = frozenset(
     ("numpy.random.shuffle", "numpy.random.permutation", "random.shuffle", "tensorflow.random.shuffle")
 )
 
+PYTHON_DRAWS = frozenset(
+    f"random.{name}"
+    for name in ("random", "randint", "randrange", "choice", "choices", "sample", "uniform", "gauss", "normalvariate")
+)
+
 EXACT_COMPARISONS = frozenset(
     (
         "numpy.array_equal",
@@ -276,6 +282,9 @@ EXACT_COMPARISONS = frozenset(
     )
 )
 
+EXACT_ASSERTIONS = frozenset(("assertAllEqual", "assertEqual", "assertListEqual", "assertSequenceEqual"))
+"""Methods of test cases."""
+
 
 def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value | None:
     """The result of a library operation on arrays, its effects recorded; None if it is no such operation."""
@@ -287,10 +296,13 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         return merged(tensors_in(arguments.all(), interpreter))
     if name.startswith(RANDOM_PREFIXES) and last not in NOT_DRAWS:
         return _draw(interpreter, name, last, arguments)
+    if name in PYTHON_DRAWS:
+        record(interpreter, DrawEvent(arguments.site, arguments.frame, what=name, kind="operation"))
     if not name.startswith(ARRAY_PACKAGES) and not name.startswith("builtins."):
         return None
     tensors = list(_operands(interpreter, last, arguments))
     _note_uses(interpreter, name, last, tensors)
+    note_function(interpreter, last, tensors, arguments.positional)
     if name in EXACT_COMPARISONS and len(arguments.positional) >= 2:
         note_comparison(interpreter, name, arguments)
     if last in REDUCTIONS and tensors:
@@ -318,13 +330,20 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         shape = None if selects else broadcast([t.shape for t in tensors])
         first = any(t.batch_first for t in tensors)
         keeps = last not in RESHAPING
-        result = merged(tensors, elementwise=keeps, batch_first=first, shape=shape, batching=tensors[0].batching)
+        result = merged(
+            tensors,
+            elementwise=keeps,
+            batch_first=first,
+            shape=shape,
+            batching=tensors[0].batching,
+            origin=origin_of(last, tensors),
+        )
         if result is not None and last == "cast" and _is_integer(arguments.get(1, "dtype")):
             return replace(result, statistics=frozenset())  # how many, or where: no part of what is computed
         return result
     if last in SPLITTING:
         return _split(interpreter, last, arguments, tensors)
-    return merged(tensors, integer=last in ("argmax", "argmin"), structured=True)
+    return merged(tensors, integer=last in ("argmax", "argmin"), origin=origin_of(last, tensors), structured=True)
 
 
 def _split(interpreter: Interpreter, last: str, arguments: Arguments, tensors: list[Tensor]) -> Value | None:
@@ -456,10 +475,11 @@ def _dropout(interpreter: Interpreter, name: str, arguments: Arguments) -> Value
             kind="dropout",
             seed=arguments.get(None, "seed"),
             rate=rate,
-            in_forward=context is not None,
+            forward=context.owner if context is not None else None,
             reached=reached(interpreter),
             opaque_guard=has_opaque_guard(interpreter),
             named_guard=is_named_mode(interpreter),
+            repeated=interpreter.loop_depth > 0,
         ),
     )
     note_operation(interpreter, context, name, arguments, stochastic=True)
@@ -480,25 +500,29 @@ def note_operation(
 
 def _draw(interpreter: Interpreter, name: str, last: str, arguments: Arguments) -> Value:
     context = forward_pass(interpreter)
-    record(
-        interpreter,
-        DrawEvent(
-            arguments.site,
-            arguments.frame,
-            what=name,
-            kind="operation",
-            seed=arguments.get(None, "seed"),
-            in_forward=context is not None,
-            reached=reached(interpreter),
-            opaque_guard=has_opaque_guard(interpreter),
-            named_guard=is_named_mode(interpreter),
-        ),
+    event = DrawEvent(
+        arguments.site,
+        arguments.frame,
+        what=name,
+        kind="operation",
+        seed=arguments.get(1 if name.startswith("tensorflow.random.stateless_") else None, "seed"),
+        forward=context.owner if context is not None else None,
+        reached=reached(interpreter),
+        opaque_guard=has_opaque_guard(interpreter),
+        named_guard=is_named_mode(interpreter),
+        repeated=interpreter.loop_depth > 0,
     )
+    record(interpreter, event)
     note_operation(interpreter, context, name, arguments, stochastic=True)
     tensors = list(tensors_in(arguments.all(), interpreter))
-    if context is not None:
-        return tensors[0] if name.startswith("tensorflow.image.") and tensors else Tensor()
-    return Tensor(shape=array_shape(interpreter, name, arguments), literal=not tensors)
+    if context is None:
+        return Tensor(shape=array_shape(interpreter, name, arguments), literal=not tensors)
+    if any(tensor.origin == SPREAD for tensor in tensors):
+        event.uses.add(SAMPLE)
+    drawn = frozenset({event})
+    if name.startswith("tensorflow.image.") and tensors:
+        return replace(tensors[0], draws=drawn)
+    return Tensor(draws=drawn)
 
 
 def note_comparison(interpreter: Interpreter, how: str, arguments: Arguments) -> None:

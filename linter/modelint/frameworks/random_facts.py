@@ -1,7 +1,8 @@
-"""Random draws and seeds judged: what governs which draw, by version."""
+"""Random draws judged: what they are for, and what seeds them, by version."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -9,16 +10,19 @@ from modelint.facts import UNKNOWN as UNKNOWN_SETTING
 from modelint.facts import Governor, KerasVersion, LayerMade, RandomSource, Seeding, Setting, Traits
 from modelint.frameworks import declared as declarations
 from modelint.frameworks import keras_layers as table
-from modelint.frameworks.events import DrawEvent, Event, LayerEvent, SeedEvent, is_test
+from modelint.frameworks.events import DrawEvent, Event, LayerEvent, is_test
 from modelint.frameworks.guards import gates_by_mode
 from modelint.frameworks.intent import says_so
 from modelint.frameworks.layers import LayerObject, setting, traits_of
+from modelint.frameworks.predictions import Predictions, PurposeOf
+from modelint.frameworks.repetition import drawn_again, is_constant
+from modelint.frameworks.running import Running
+from modelint.frameworks.sampling import BY_DESIGN, MASK, SAMPLE
+from modelint.frameworks.seeds import Seeds
 from modelint.frameworks.signatures import signature_of
 from modelint.frameworks.trees import Trees
 
 _LAYER_KINDS = {"dropout": "dropout", "noise": "noise", "augmentation": "augmentation"}
-_BOTH = "keras.utils.set_random_seed"
-_TENSORFLOW = "tensorflow.random.set_seed"
 _GENERATIVE = (
     "sampling",
     "sampler",
@@ -35,6 +39,14 @@ _GENERATIVE = (
     "policy",
     "griffin",
 )
+_SHOWING = re.compile(r"visuali[sz]|plot|colou?r|(^|_)(show|display|draw)", re.IGNORECASE)
+_NOISE = ("normal", "bernoulli", "binomial")
+_SAMPLING_METHODS = frozenset(("sample", "rsample", "sample_n"))
+
+
+def _is_for_show(event: DrawEvent) -> bool:
+    """Whether what is put into another order is only shown (the colours of a drawing)."""
+    return event.kind == "shuffle" and any(map(_SHOWING.search, event.functions()))
 
 
 def _kind_of(layer: LayerObject, traits: Traits) -> str:
@@ -60,15 +72,16 @@ def _seed_of(event: LayerEvent) -> Setting:
 class RandomFacts:
     """Judges the draws of one program."""
 
-    def __init__(self, trees: Trees, events: list[Event]) -> None:
+    def __init__(self, trees: Trees, events: list[Event], running: Running, purpose: PurposeOf) -> None:
         self.trees = trees
+        self.events = events
+        self.purpose = purpose
+        self._predictions: Predictions | None = None
         self.versions = trees.versions
+        self.running = running
         self.layers = [event for event in events if isinstance(event, LayerEvent)]
         self.draws = [event for event in events if isinstance(event, DrawEvent)]
-        self.seeds = [event for event in events if isinstance(event, SeedEvent)]
-        self._earliest: dict[str, int] = {}
-        for event in self.seeds:
-            self._earliest[event.name] = min(event.order, self._earliest.get(event.name, event.order))
+        self.seeds = Seeds(trees, events, running)
 
     def made(self) -> Iterator[LayerMade]:
         """One fact per layer construction."""
@@ -91,9 +104,7 @@ class RandomFacts:
         """The draws, then the seedings with what they fail to reach."""
         sources = [*self._layer_sources(), *self._draw_sources()]
         yield from sources
-        for event in self.seeds:
-            if event.name != "unknown":
-                yield self._seeding(event, sources)
+        yield from self.seeds.seedings(sources)
 
     def _layer_sources(self) -> Iterator[RandomSource]:
         for event in self.layers:
@@ -102,7 +113,7 @@ class RandomFacts:
             if not traits.stochastic_in_training:
                 continue
             seed = _seed_of(event)
-            ungoverned = tuple(v for v in self.versions if not self._layer_governed(event.order, v))
+            ungoverned = tuple(v for v in self.versions if not self.seeds.govern_layer(event.order, v))
             yield RandomSource(
                 place=event.site,
                 kind=_kind_of(layer, traits),
@@ -113,47 +124,70 @@ class RandomFacts:
                 in_forward=event.in_forward,
                 identity=layer.identity,
                 ungoverned_in=ungoverned,
+                runs=self.running.runs(event),
             )
 
     def _layer_governor(self, event: LayerEvent, seed: Setting, ungoverned: tuple[KerasVersion, ...]) -> Governor:
         declared = event.layer.declared
-        if declared is not None and declared.like is None and seed is None and self.seeds:
+        if declared is not None and declared.like is None and seed is None and self.seeds.events:
             return Governor.UNKNOWN  # it may draw by whatever is seeded
-        return self._governor(seed, ungoverned, event.order)
+        if ungoverned and seed is None and self.seeds.may_govern_layer(event):
+            return Governor.UNKNOWN
+        return self.seeds.governor(seed, ungoverned)
 
     def _draw_sources(self) -> Iterator[RandomSource]:
         for event in self.draws:
             seed = None if event.seed is None else setting(event.seed, self.trees.interpreter)
-            ungoverned = tuple(v for v in self.versions if not self._draw_governed(event, v))
-            keras3 = event.what.startswith("keras.random.")
-            yield RandomSource(
+            ungoverned = tuple(v for v in self.versions if not self.seeds.govern_draw(event, v))
+            in_forward = event.forward is not None
+            source = RandomSource(
                 place=event.site,
-                kind=event.kind,
+                kind="operation" if _is_for_show(event) else event.kind,
                 what=event.what,
                 seed=seed,
-                seeded_by=self._governor(seed, ungoverned, event.order),
-                in_forward=event.in_forward,
+                seeded_by=self.seeds.governor(seed, ungoverned),
+                in_forward=in_forward,
                 guarded=False not in event.reached or event.named_guard or gates_by_mode(event.frame.function),
                 mode_blind=event.kind == "dropout" and self._is_live(event),
-                reaches_prediction=event.in_forward and False in event.reached and not event.opaque_guard,
-                generative=self._is_generative(event),
-                repeats=keras3 and isinstance(seed, int) and not isinstance(seed, bool),
+                reaches_prediction=in_forward and False in event.reached and not event.opaque_guard,
+                generative=SAMPLE in event.uses or self._is_generative(event),
+                masks=MASK in event.uses or event.what.endswith(_NOISE),
+                repeats=is_constant(event.what, seed),
+                drawn_again=drawn_again(event) if seed is not None else "",
                 rate=None if event.rate is None else setting(event.rate, self.trees.interpreter),
                 ungoverned_in=ungoverned,
+                runs=self.running.runs(event),
                 signature=signature_of(event.frame.function),
                 # in TensorFlow 1 the second argument is the rate at which units are kept
                 rate_position=None if "compat.v1" in event.site.script.text else 1,
                 deliberate="a test" if is_test(event.site.script.path) else says_so(event.site),
-                owner=event.owner if event.in_forward else None,
-                because=event.forward_place() if event.in_forward else (),
+                owner=event.owner if in_forward else None,
+                because=event.forward_place() if in_forward else (),
             )
+            yield self._predicting(source, event)
+
+    def _predicting(self, source: RandomSource, event: DrawEvent) -> RandomSource:
+        """A draw with what is known of whether predictions run it; that is asked only where it matters."""
+        idle = source.guarded or source.generative or source.repeats or source.deliberate is not None
+        if not source.reaches_prediction or idle or event.kind == "dropout" or event.forward is None:
+            return source
+        if self._predictions is None:
+            self._predictions = Predictions(self.trees, self.events, self.purpose)
+        found = self._predictions.of(event.forward)
+        if found is not None:
+            predicted = None if BY_DESIGN in event.uses else True
+            return replace(source, predicted=predicted, because=(*source.because, (found.site, found.how)))
+        return replace(source, predicted=False if self._predictions.excludes(event.forward) else None)
 
     def _is_generative(self, event: DrawEvent) -> bool:
         if event.what.rpartition(".")[2] in ("categorical", "stateless_categorical", "multinomial"):
             return True  # decoding, or a policy's choice
         names = [name.lower() for name in event.functions()]
-        owner = event.frame.function.owner if event.frame.function is not None else None
-        if owner is not None:
+        function = event.frame.function
+        owner = function.owner if function is not None else None
+        if function is not None and owner is not None:
+            if function.name in _SAMPLING_METHODS and self.trees.interpreter.library_base(owner) is None:
+                return True  # of a distribution
             names.append(owner.name.lower())
         return any(word in name for name in names for word in _GENERATIVE)
 
@@ -161,56 +195,3 @@ class RandomFacts:
         """Whether a functional dropout has a rate that is known not to be zero."""
         rate = None if event.rate is None else setting(event.rate, self.trees.interpreter)
         return isinstance(rate, (int, float)) and rate != 0
-
-    def _before(self, order: int | None, *names: str) -> bool:
-        return any(
-            self._earliest[name] < order if order is not None else True for name in names if name in self._earliest
-        )
-
-    def _layer_governed(self, order: int, version: KerasVersion) -> bool:
-        """Keras 3 takes a layer's seed from Python's ``random`` when it is made, Keras 2 TensorFlow's at the draw."""
-        if version is KerasVersion.KERAS_2:
-            return self._before(None, _BOTH, _TENSORFLOW)
-        return self._before(order, _BOTH, "random.seed")
-
-    def _draw_governed(self, event: DrawEvent, version: KerasVersion) -> bool:
-        if event.what.startswith("keras.random."):
-            return self._before(None, _BOTH, "random.seed")
-        if event.what.startswith("numpy."):
-            return self._before(None, _BOTH, "numpy.random.seed")
-        return self._before(None, _BOTH, _TENSORFLOW)
-
-    def _governor(self, seed: Setting, ungoverned: tuple[KerasVersion, ...], order: int) -> Governor:
-        if seed is UNKNOWN_SETTING:
-            return Governor.UNKNOWN
-        if seed is not None:
-            return Governor.ARGUMENT
-        if self._before(None, "unknown"):
-            return Governor.UNKNOWN
-        if not ungoverned:
-            return Governor.GLOBAL
-        return Governor.NOTHING
-
-    def _seeding(self, event: SeedEvent, sources: list[RandomSource]) -> Seeding:
-        early = all(event.order < made.order for made in self.layers)
-        seeding = Seeding(event.site, event.name, setting(event.seed, self.trees.interpreter), early=early)
-        missed = [
-            s
-            for s in sources
-            if s.seeded_by is Governor.NOTHING and s.kind in ("dropout", "noise", "shuffle") and s.seed is None
-        ]
-        if not missed:
-            return seeding
-        others = [s for s in self.seeds if s is not event and s.name in (_BOTH, _TENSORFLOW)]
-        if event.name not in (_BOTH, _TENSORFLOW) and others:
-            return seeding  # one of them is the one to blame
-        reasons = {
-            _BOTH: "it comes after the layers are made",
-            _TENSORFLOW: "Keras 3 takes the seed of a layer from Python's random",
-            "numpy.random.seed": "it seeds NumPy only",
-            "random.seed": "it seeds Python's random only",
-        }
-        if event.name == "random.seed" and any(s.name == "numpy.random.seed" for s in self.seeds):
-            return seeding
-        versions = tuple(v for v in self.versions if any(v in s.ungoverned_in for s in missed))
-        return replace(seeding, ineffective_for=tuple(missed), reason=reasons.get(event.name, ""), versions=versions)

@@ -9,7 +9,7 @@ import libcst
 
 from modelint.documents import Script, Site
 from modelint.documents.trees import descendants_of, named_parameters
-from modelint.facts import Seeder
+from modelint.facts import KerasVersion, Seeder
 from modelint.frameworks.guards import MODE_PARAMETERS
 from modelint.frameworks.names import canonical
 from modelint.program.statements import dotted_name
@@ -51,20 +51,28 @@ def _uses(function: libcst.FunctionDef, parameter: libcst.Param | None) -> bool:
     return any(name == parameter.name.value for name in names)
 
 
-def seeder_of(script: Script) -> Seeder | None:
-    """How a script can seed all that it draws, by a name that it has imported at its top level."""
+def seeder_of(script: Script, versions: tuple[KerasVersion, ...]) -> Seeder | None:
+    """How a script can seed what it draws, by a name that it has imported at its top level."""
     if _TENSORFLOW_1.search(script.text):
         return None
+    everything = versions != (KerasVersion.KERAS_2,)  # else it may be older than 2.7
+    written = _as_seeding if everything else _as_seeding_of_tensorflow
     found = [
         (rank, name, statement, last)
         for statement, last in _imports(script.module)
         for expression, dotted in _bound(statement)
-        for rank, name in _as_seeding(expression, dotted)
+        for rank, name in written(expression, dotted)
     ]
     if not found:
         return None
     _, name, statement, last = min(found, key=lambda one: one[0])  # the first of the best
-    return Seeder(name, script.site(statement, within=statement), script.site(last, within=last))
+    return Seeder(name, script.site(statement, within=statement), script.site(last, within=last), everything)
+
+
+def imported_as(script: Script, name: str) -> str | None:
+    """The dotted name that a script's top level imports under a name; the last one, if there are several."""
+    found = [dotted for statement, _ in _imports(script.module) for local, dotted in _bound(statement) if local == name]
+    return found[-1] if found else None
 
 
 def _imports(
@@ -103,3 +111,9 @@ def _as_seeding(expression: str, dotted: str) -> Iterator[tuple[int, str]]:
         yield 0, expression + SEEDING.removeprefix(name)
     elif name == "tensorflow":
         yield 1, f"{expression}.{SEEDING}"
+
+
+def _as_seeding_of_tensorflow(expression: str, dotted: str) -> Iterator[tuple[int, str]]:
+    """How ``tf.random.set_seed`` is written where something is imported; it reaches the layers of Keras 2."""
+    if dotted == "tensorflow":
+        yield 0, f"{expression}.random.set_seed"

@@ -27,7 +27,9 @@ from modelint.program.values import (
 )
 
 if TYPE_CHECKING:
-    from modelint.frameworks.events import CallEvent, GradientEvent, ReductionEvent
+    import libcst
+
+    from modelint.frameworks.events import CallEvent, DrawEvent, GradientEvent, ReductionEvent
 
 SHAPE_METHODS = frozenset(("shape", "get_shape", "ndim", "dtype", "size", "rank"))
 ELEMENTWISE_METHODS = frozenset(
@@ -69,11 +71,13 @@ class Tensor(Value):
     integer: bool = False
     row_mean: bool = False  # the mean over a batch (of losses, of hits): a metric of one batch
     from_batch: bool = False  # computed from the input of the forward pass under examination
-    accumulated: bool = False  # such means, added up over the batches
+    accumulated: libcst.CSTNode | None = None  # where such means are added up, round by round
     literal: bool = False  # made of zeros, ones or random numbers by the program itself
     written: bool = False  # made of a list of numbers that is written down
     parameter: bool = False  # a trainable variable
     statistics: frozenset[ReductionEvent] = frozenset()  # statistics of the batch that it holds
+    draws: frozenset[DrawEvent] = frozenset()  # random numbers of a forward pass that it holds
+    origin: str = ""  # what function it comes from, where that matters to draws (see ``sampling``)
     structured: bool = False
 
     JOINS = True
@@ -87,9 +91,8 @@ class Tensor(Value):
 
     def outlives(self, mark: int) -> bool:
         node = self.symbolic
-        return (node is None or node.identity < mark) and all(
-            event.order < mark for events in (self.calls, self.gradients, self.statistics) for event in events
-        )
+        held = (self.calls, self.gradients, self.statistics, self.draws)
+        return (node is None or node.identity < mark) and all(event.order < mark for one in held for event in one)
 
     def call(self, interpreter: Interpreter, arguments: Arguments) -> Value:
         return UNKNOWN
@@ -241,6 +244,8 @@ def merged(tensors: Iterable[Tensor], *, elementwise: bool = False, **changes: o
         "written": all(t.written for t in found),
         "from_batch": any(t.from_batch for t in found),
         "statistics": frozenset().union(*(t.statistics for t in found)),
+        "draws": frozenset().union(*(t.draws for t in found)),
+        "origin": found[0].origin if len(found) == 1 else "",
     }
     return Tensor(**{**settings, **changes})
 

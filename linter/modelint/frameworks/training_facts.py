@@ -14,7 +14,6 @@ from modelint.facts import (
     FrozenDrift,
     Interval,
     KerasVersion,
-    MeanOfBatchMeans,
     Mode,
     Model,
     Passing,
@@ -30,7 +29,6 @@ from modelint.frameworks.events import (
     CallEvent,
     Event,
     FitEvent,
-    MeanEvent,
     ModelEvent,
     ReductionEvent,
     ResetEvent,
@@ -208,15 +206,6 @@ class TrainingFacts:
                 layers = tuple(leaf.layer for leaf in live if leaf.layer is not None)
                 base = self.trees.model(child.value, event.order)
                 yield FrozenDrift(part.site, base, layers, event.site, modes)
-
-    def means(self) -> Iterator[MeanOfBatchMeans]:
-        """Sums of batch means divided by the number of batches."""
-        for event in self.events:
-            if isinstance(event, MeanEvent) and not any(self._is_trained(call) for call in event.calls):
-                yield MeanOfBatchMeans(event.site)
-
-    def _is_trained(self, call: CallEvent) -> bool:
-        return self.calls.purpose(call)[0] is Purpose.TRAINING
 
     def static_batches(self) -> Iterator[StaticBatch]:
         """Fixed batch dimensions."""

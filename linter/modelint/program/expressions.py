@@ -389,15 +389,21 @@ class Expressions:
             frame.yields.append(self.evaluate(node.value, frame))
         return UNKNOWN
 
-    def for_each(self, target: libcst.BaseExpression, iterable: Value, frame: Frame, body: Callable[[], bool]) -> None:
+    def for_each(self, target: libcst.BaseExpression, iterable: Value, frame: Frame, body: Callable[[], bool]) -> bool:
         raise NotImplementedError  # the interpreter's
 
     def _comprehension(self, node: libcst.BaseSimpleComp, frame: Frame) -> Value:
         items: list[Value] = []
-        certain = self._each_of(node.for_in, frame, lambda: items.append(self.evaluate(node.elt, frame)))
-        if certain:
-            return self.new_list(tuple(items))
-        return self.new_list((), join_all(items))
+        clause = node.for_in
+        iterable = self.evaluate(clause.iter, frame)
+        certain = self._each_of(clause, iterable, frame, lambda: items.append(self.evaluate(node.elt, frame)))
+        known = iterable.iterate(self.own)
+        if not certain and known is not None and items and not clause.ifs and clause.inner_for_in is None:
+            items, certain = [join_all(items)] * len(known), True  # a long loop, of which some rounds stand for all
+        made = self.new_list(tuple(items)) if certain else self.new_list((), join_all(items))
+        if isinstance(iterable, ListObject) and iterable.count(self.own) is None:
+            made.uncount(self.own)
+        return made
 
     def _dict_comprehension(self, node: libcst.DictComp, frame: Frame) -> Value:
         made = DictObject()
@@ -406,14 +412,13 @@ class Expressions:
             key = self.evaluate(node.key, frame)
             made.set_item(self.own, key, self.evaluate(node.value, frame))
 
-        if not self._each_of(node.for_in, frame, add):
+        if not self._each_of(node.for_in, self.evaluate(node.for_in.iter, frame), frame, add):
             made.set_item(self.own, UNKNOWN, UNKNOWN)
         return made
 
-    def _each_of(self, clause: libcst.CompFor, frame: Frame, visit: Callable[[], None]) -> bool:
-        """Run ``visit`` for every combination of a comprehension's clauses; whether all of them were known."""
-        iterable = self.evaluate(clause.iter, frame)
-        certain = iterable.iterate(self.own) is not None
+    def _each_of(self, clause: libcst.CompFor, iterable: Value, frame: Frame, visit: Callable[[], None]) -> bool:
+        """Run ``visit`` for every combination of a comprehension's clauses; whether each of them was met by itself."""
+        certain = True
 
         def body() -> bool:
             nonlocal certain
@@ -424,13 +429,13 @@ class Expressions:
             if None in truths:
                 certain = False
             if clause.inner_for_in is not None:
-                certain = self._each_of(clause.inner_for_in, frame, visit) and certain
+                inner = clause.inner_for_in
+                certain = self._each_of(inner, self.evaluate(inner.iter, frame), frame, visit) and certain
             else:
                 visit()
             return True
 
-        self.for_each(clause.target, iterable, frame, body)
-        return certain
+        return self.for_each(clause.target, iterable, frame, body) and certain
 
     def _call(self, node: libcst.Call, frame: Frame) -> Value:
         callee = self.evaluate(node.func, frame)

@@ -376,11 +376,12 @@ class Statements(Expressions):
 
     # loops and contexts
 
-    def for_each(self, target: libcst.BaseExpression, iterable: Value, frame: Frame, body: Callable[[], bool]) -> None:
+    def for_each(self, target: libcst.BaseExpression, iterable: Value, frame: Frame, body: Callable[[], bool]) -> bool:
         """Bind ``target`` to the elements of ``iterable`` in turn and run ``body``, until it says False.
 
         Known elements are taken one by one; of a long loop that only computes, the first ones. Otherwise one element
-        stands for all, and the body runs a second time to see what the first one carried round.
+        stands for all, and the body runs a second time to see what the first one carried round. Returns whether every
+        element was taken by itself.
         """
         items = iterable.iterate(self.own)
         if items is not None and len(items) <= LONGEST_LOOP and self.steps_left > 0:
@@ -390,9 +391,9 @@ class Statements(Expressions):
                     break
                 self.assign(target, item, frame)
                 if not body():
-                    return
+                    return True
             else:
-                return
+                return True
             items = items[FIRST_ROUNDS:]
         element = iterable.element(self.own) if items is None or not items else join(items[0], items[-1])
         self.loop_depth += 1
@@ -400,6 +401,7 @@ class Statements(Expressions):
             self._repeat_body(lambda: self.assign(target, element, frame), body)
         finally:
             self.loop_depth -= 1
+        return False
 
     def _repeat_body(self, begin: Callable[[], None], body: Callable[[], bool]) -> None:
         for again in (False, True):

@@ -146,8 +146,13 @@ class Const(Value):
 
     def attribute(self, interpreter: Interpreter, name: str) -> Value:
         if isinstance(self.value, str):
-            return Builtin(f"str.{name}", lambda i, a: UNKNOWN)
+            return Builtin(f"str.{name}", lambda i, a: self._spelled(name, a))
         return UNKNOWN
+
+    def _spelled(self, name: str, arguments: Arguments) -> Value:
+        """The same name, spelled otherwise (``backend.lower()``)."""
+        plain = name in ("lower", "upper", "strip", "casefold", "capitalize") and not arguments.all()
+        return Const(getattr(self.value, name)(), self.assumed) if plain else UNKNOWN
 
     def item(self, interpreter: Interpreter, index: Value) -> Value:
         if isinstance(self.value, (str, bytes)) and isinstance(index, Const) and isinstance(index.value, int):
@@ -355,7 +360,11 @@ class ListObject(Object):
     def changes(self, interpreter: Interpreter) -> None:
         """Note that elements are added or taken away."""
         if interpreter.loop_depth:
-            interpreter.store.set(self.identity, "uncounted", TRUE)
+            self.uncount(interpreter)
+
+    def uncount(self, interpreter: Interpreter) -> None:
+        """Note that it is not known how many elements there are."""
+        interpreter.store.set(self.identity, "uncounted", TRUE)
 
     def set(self, interpreter: Interpreter, items: tuple[Value, ...], rest: Value | None = None) -> ListObject:
         """Replace the contents."""
@@ -391,7 +400,7 @@ class ListObject(Object):
         return NONE
 
     def _shrink(self, interpreter: Interpreter, arguments: Arguments) -> Value:
-        interpreter.store.set(self.identity, "uncounted", TRUE)
+        self.uncount(interpreter)
         return self.element(interpreter)
 
     def _extend(self, interpreter: Interpreter, arguments: Arguments) -> Value:

@@ -158,7 +158,10 @@ def _model_of(place: Place, fact: object, program: Program) -> Model | None:
     if isinstance(fact, Seeding) and fact.ineffective_for:
         made = {source.place.resolve() for source in fact.ineffective_for}
         return _largest(program, lambda model: any(one.place.resolve() in made for one in model.layers))
-    return _largest(program, lambda model: any(one.place.resolve() == place for one in model.layers))
+    trained = (run.model for run in program.all(TrainingRun) if run.place.resolve() == place)
+    return next(trained, None) or _largest(
+        program, lambda model: any(one.place.resolve() == place for one in model.layers)
+    )
 
 
 def watched(fact: object, sources: FileSources) -> tuple[Watched, ...]:

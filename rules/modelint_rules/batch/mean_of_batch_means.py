@@ -13,7 +13,8 @@ such as `keras.metrics.Mean()` with `sample_weight`, or `model.evaluate`, which 
 ## When it is not a bug
 
 Where all batches are of one size (`drop_remainder=True`, a length divided by it) the two are equal and nothing is
-reported, and neither is a running loss of the training itself: shown as progress, it does not need to be exact.
+reported. Neither is a training loss, which is shown as progress and need not be exact, nor the mean of several losses
+of one batch.
 
 ## References
 
@@ -22,7 +23,7 @@ reported, and neither is a running loss of the training itself: shown as progres
 
 from collections.abc import Iterator
 
-from modelint import Finding, MeanOfBatchMeans, Program, Rule, Severity
+from modelint import Confidence, Finding, MeanOfBatchMeans, Program, Rule, Severity
 
 rule = Rule(__name__, severity=Severity.NOTE, since="0.1")
 
@@ -34,4 +35,5 @@ def check(mean: MeanOfBatchMeans, program: Program) -> Iterator[Finding]:
         mean.place,
         "averages over batches that may be of unequal size as if they were equal; weight each by its number of samples",
         because=mean.because,
+        confidence=Confidence.HIGH if mean.certain else Confidence.MEDIUM,
     )

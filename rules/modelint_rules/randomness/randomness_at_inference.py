@@ -13,7 +13,10 @@ use a layer that does so (`GaussianNoise`, `Dropout`, `RandomFlip`). Leave augme
 ## When it is not a bug
 
 Samplers are random by contract: the reparameterisation of a variational autoencoder, the latent vectors of a GAN, the
-decoding of text; they are not reported. Neither is Monte-Carlo dropout, where many predictions are averaged.
+decoding of text, a policy's choice; they are not reported. Neither is Monte-Carlo dropout, where many predictions are
+averaged, nor a layer or model that the program runs for other things only: on the data of its training pipeline, or in
+training, where other models predict. Where nothing is seen to predict with it (in a module of layers, say), and where
+noise may be meant (its strength is learned, it is a feature of its own, it selects), confidence is lower.
 Test-time augmentation that is averaged deserves an ignore comment.
 
 ## References
@@ -24,7 +27,7 @@ Test-time augmentation that is averaged deserves an ignore comment.
 
 from collections.abc import Iterator
 
-from modelint import Finding, Program, RandomSource, Rule, Severity
+from modelint import Confidence, Finding, Program, RandomSource, Rule, Severity
 
 rule = Rule(__name__, severity=Severity.ERROR, since="0.1")
 
@@ -34,10 +37,11 @@ def check(source: RandomSource, program: Program) -> Iterator[Finding]:
     """A draw that ends up in a prediction, in inference mode."""
     if not source.reaches_prediction or source.guarded or source.generative or source.deliberate:
         return
-    if source.repeats or source.kind == "dropout":
+    if source.repeats or source.kind == "dropout" or source.predicted is False:
         return  # the same numbers each time; dropout that ignores the mode has a rule of its own
     yield rule.at(
         source.place,
         f"draws anew for every prediction ({source.what}); draw in training only",
         because=source.because,
+        confidence=Confidence.HIGH if source.predicted else Confidence.MEDIUM,
     )

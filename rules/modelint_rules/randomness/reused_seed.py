@@ -7,17 +7,20 @@ instead of 1.0; the sum of two branches has variance 4.0 instead of 2.0. Rates m
 at 0.50.
 
 A function such as `keras.random.dropout(x, 0.5, seed=3)` has no state at all: with an integer it returns the same
-mask on every call, and a unit that is dropped in row 3 is dropped in row 3 for the whole training.
+mask on every call, and a unit that is dropped in row 3 is dropped in row 3 for the whole training. The same holds of
+noise with `seed=self.seed` in a training step or in the `__getitem__` of a dataset: it is one picture of noise, learned
+by heart. Other stateless functions are `tf.random.stateless_normal` and its like.
 
 ## How to fix it
 
 Leave `seed` out of the layers and call `keras.utils.set_random_seed` once before building the model, or give every
-layer a number of its own. To a function, pass a `keras.random.SeedGenerator` made in the layer's constructor.
+layer a number of its own. To a function, pass a `keras.random.SeedGenerator` made in the constructor.
 
 ## When it is not a bug
 
 The same seed in two models that are compared with one another is not reported. One layer that is called twice draws
-twice.
+twice. What is drawn once, is evaluated, generated or shown may want the same numbers each time, and a draw that stands
+in a loop itself is taken for meant.
 
 ## References
 
@@ -27,7 +30,7 @@ twice.
 
 from collections.abc import Iterator
 
-from modelint import Finding, Layer, Model, Place, Program, RandomSource, Rule, Severity
+from modelint import Finding, Layer, Model, Place, Program, RandomSource, Rule, Severity, api
 
 rule = Rule(__name__, severity=Severity.WARNING, since="0.1")
 
@@ -50,11 +53,16 @@ def check(fact: Program, program: Program) -> Iterator[Finding]:
 
 @rule.on(RandomSource)
 def check_stateless(source: RandomSource, program: Program) -> Iterator[Finding]:
-    """A stateless draw of a training step with a constant seed."""
-    if source.repeats and source.in_forward and (source.kind == "dropout" or source.guarded):
+    """A stateless draw of training, or of its data, with a constant seed."""
+    trained = source.in_forward and (source.kind == "dropout" or source.guarded)
+    again = source.drawn_again if source.deliberate is None else ""
+    if source.repeats and (trained or again):
+        where = again or "on every call"
+        keras = source.what.startswith("keras.")
         yield rule.at(
             source.place,
-            f"draws the same numbers on every call ({source.what} with seed={source.seed!r}); pass a SeedGenerator",
+            f"draws the same numbers {where} ({api(source.what)} with seed={source.seed!r}); "
+            + ("pass a SeedGenerator" if keras else "give it another seed each time"),
             because=source.because,
         )
 

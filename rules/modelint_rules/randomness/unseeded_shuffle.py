@@ -9,8 +9,8 @@ seen parts of it.
 
 ## How to fix it
 
-Call `keras.utils.set_random_seed` at the start: it seeds Python, NumPy and TensorFlow. Or pass `seed=`
-(`random_state=` in scikit-learn).
+Call `keras.utils.set_random_seed` (since Keras 2.7) at the start: it seeds Python, NumPy and TensorFlow. Or pass
+`seed=` (`random_state=` in scikit-learn).
 
 ## When it is not a bug
 
@@ -19,7 +19,8 @@ Where runs need not be repeated, an unseeded order is harmless; this is a note.
 ## Fix safety
 
 Where the finding stands in the program's own root file, and that has imported Keras or TensorFlow under some name, the
-fix calls `set_random_seed(0)` below the imports, once for the whole program. It is unsafe: all runs then draw the same.
+fix calls `set_random_seed(0)` below the imports, once for the whole program; where Keras is 2, and perhaps older than
+2.7, it calls `tf.random.set_seed(0)`, for the orders that TensorFlow draws. It is unsafe: all runs then draw the same.
 
 ## References
 
@@ -28,7 +29,7 @@ fix calls `set_random_seed(0)` below the imports, once for the whole program. It
 
 from collections.abc import Iterator
 
-from modelint import Finding, Governor, Program, RandomSource, Rule, Seeding, Severity
+from modelint import Finding, Governor, Program, RandomSource, Rule, Seeding, Severity, seeding_function
 
 rule = Rule(__name__, severity=Severity.NOTE, since="0.1")
 
@@ -38,11 +39,13 @@ def check(source: RandomSource, program: Program) -> Iterator[Finding]:
     """A shuffle in a training program that nothing seeds."""
     if source.kind != "shuffle" or source.seeded_by is not Governor.NOTHING or not program.trains:
         return
-    if any(source is draw for seeding in program.all(Seeding) for draw in seeding.ineffective_for):
+    seeds = (one for one in program.all(Seeding) if one.intended or program.settings.pedantic)
+    if any(source is draw for seed in seeds for draw in seed.ineffective_for):
         return
     yield rule.at(
         source.place,
-        f"nothing seeds this order ({source.what}); call keras.utils.set_random_seed at the start, or pass a seed",
+        f"nothing seeds this order ({source.what}); "
+        f"call {seeding_function(program.settings.versions, source.what)} at the start, or pass a seed",
         because=source.because,
-        fix=program.seeder.fix(source.place) if program.seeder is not None else None,
+        fix=program.seeder.fix(source.place, source.what) if program.seeder is not None else None,
     )
