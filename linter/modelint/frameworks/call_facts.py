@@ -142,7 +142,7 @@ class CallFacts:
             return Purpose.INFERENCE, "its result leaves the program", True
         return Purpose.UNKNOWN, "", False
 
-    def _is_evaluation(self, event: CallEvent) -> bool:
+    def is_evaluation(self, event: CallEvent) -> bool:
         if event.uses & {"decision", "metric"}:
             return True
         looked_at = any(how != "shape" for how in event.uses)
@@ -183,7 +183,7 @@ class CallFacts:
             mode_reason=self._mode_reason(event, tree),
             purpose_reason=reason,
             deliberate=self._deliberate(event, purpose),
-            evaluated=purpose is Purpose.INFERENCE and self._is_evaluation(event),
+            evaluated=purpose is Purpose.INFERENCE and self.is_evaluation(event),
             certain=certain
             and (not event.presumed or bool(event.uses & DECISIVE))
             and not isinstance(event.model, Union)

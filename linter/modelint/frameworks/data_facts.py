@@ -52,7 +52,7 @@ class DataUse:
             is_meant = purpose is Purpose.INFERENCE or (purpose is Purpose.UNKNOWN and event.passing is Passing.FALSE)
             is_other = not event.tapes and not self._is_trained_on(event.batching)
             return is_meant and is_other and self._has_own_loop(event)
-        return purpose is Purpose.INFERENCE and self.calls._is_evaluation(event)
+        return purpose is Purpose.INFERENCE and self.calls.is_evaluation(event)
 
     def _has_own_loop(self, event: CallEvent) -> bool:
         """Whether the loop around a call is one in which nothing is trained."""
