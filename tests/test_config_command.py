@@ -45,15 +45,15 @@ def test_every_value_is_shown_with_where_it_comes_from(project: Project) -> None
     written(project)
     lines = project.run("config", "service").out.splitlines()
     assert lines[0] == "service: service/modelint.toml, which extends pyproject.toml"
-    assert "  pedantic          false                     default" in lines
+    assert "  pedantic           false                     default" in lines
     assert [line for line in lines if line.endswith(".toml")][1:] == snapshot(
         [
-            "  ignore            numerics                  pyproject.toml",
-            "  severity          unseeded-dropout = error  pyproject.toml, service/modelint.toml",
-            "  exclude           the usual, legacy         default, pyproject.toml",
-            "  per-file-ignores  a.py = mode               service/modelint.toml",
-            "  fail-on           error                     service/modelint.toml",
-            "  frameworks        keras = <3.10,>=3.6       pyproject.toml",
+            "  ignore             numerics                  pyproject.toml",
+            "  severity           unseeded-dropout = error  pyproject.toml, service/modelint.toml",
+            "  exclude            the usual, legacy         default, pyproject.toml",
+            "  per-file-ignores   a.py = mode               service/modelint.toml",
+            "  fail-on            error                     service/modelint.toml",
+            "  frameworks         keras = <3.10,>=3.6       pyproject.toml",
         ]
     )
     assert lines[-2:] == ["not enabled: exact-comparison", "Keras 3.6-3.9 in play (declared)"]
@@ -77,7 +77,7 @@ def test_a_baseline_is_named_from_the_working_directory(project: Project) -> Non
     project.write("service/modelint.toml", 'baseline = "../base.json"\n')
     assert settings(project, "service")["baseline"] == ("base.json", ["service/modelint.toml"])
     assert settings(project)["baseline"] == (None, ["default"])
-    assert "  baseline          none       default" in project.run("config").out.splitlines()
+    assert "  baseline           none       default" in project.run("config").out.splitlines()
 
 
 def test_the_command_line_has_the_last_word(project: Project) -> None:

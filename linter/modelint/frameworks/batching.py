@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelint.documents import Site
 from modelint.program.values import Const, Range, Union, Unknown, Value
+
+if TYPE_CHECKING:
+    from modelint.frameworks.events import DrawEvent
 
 Item = TypeVar("Item")
 
@@ -25,7 +28,8 @@ class Batching:
     an option. ``drops``: the last partial batch is left out (None: unknown), at ``drop_site``, as ``how`` says.
     ``samples``: how many there are; ``repeated``: endless before batching, so that no partial batch arises (None:
     perhaps). ``role``: "training" or "evaluation", where the pipeline says so. ``certain``: what is put into batches is
-    known to be a data set. ``others``: the ways between which the program chooses, which this one stands for.
+    known to be a data set. ``shuffled``: what puts them into another order. ``others``: the ways between which the
+    program chooses, which this one stands for.
     """
 
     size: int | Range | None = None
@@ -38,6 +42,7 @@ class Batching:
     role: str | None = None
     how: str = BY_ARGUMENT
     certain: bool = True
+    shuffled: frozenset[DrawEvent] = frozenset()
     others: tuple[Batching, ...] = ()
 
     @property
@@ -82,6 +87,7 @@ def either(one: Batching, other: Batching) -> Batching:
         common(way.role for way in ways),
         ways[0].how,
         all(way.certain for way in ways),
+        frozenset().union(*(way.shuffled for way in ways)),
         ways,
     )
 

@@ -20,7 +20,7 @@ from modelint.frameworks.structure import contains
 from modelint.frameworks.tensors import Tensor
 from modelint.frameworks.trees import Tree, Trees, mode_of
 from modelint.program.frames import Arguments, Frame
-from modelint.program.values import Union, Unknown, Value, alternatives
+from modelint.program.values import Instance, Union, Unknown, Value, alternatives
 
 EVALUATION_NAME = re.compile(
     r"(^|_)(test|tests|testing|eval|evaluate|evaluation|valid|validate|validation|val|predict|prediction|predictions|infer|inference"
@@ -192,10 +192,17 @@ class CallFacts:
             function=event.function,
             training_position=training_position(self.trees.interpreter, model),
             bypass=bypass_of(event.site) if event.through in ("call", "forward") else None,
-            from_inside=is_inside(event, model),
+            from_inside=is_inside(event, model) or self._is_own_endpoint(event, model),
             set_globally=event.learning_phase is not None and event.passing is not Passing.TRUE,
             because=self._because(event, fact, affected),
         )
+
+    def _is_own_endpoint(self, event: CallEvent, model: Value) -> bool:
+        """Whether what is called is an attribute in which the model keeps its forward pass under another name."""
+        called = event.site.node.func if isinstance(event.site.node, libcst.Call) else None
+        if not isinstance(called, libcst.Attribute) or not isinstance(model, Instance):
+            return False
+        return self.trees.interpreter.store.get(model.identity, called.attr.value) is not None
 
     def _mode_reason(self, event: CallEvent, tree: Tree) -> str:
         if event.passing is Passing.TRUE:
@@ -312,9 +319,9 @@ def is_inside(event: CallEvent, model: Value) -> bool:
 
 def bypass_of(site: Site) -> Site | None:
     """The dot and the name of the method that a call is written with (``.call``)."""
-    node = site.node
-    if isinstance(node, libcst.Call) and isinstance(node.func, libcst.Attribute):
-        return site.near(node.func.dot, node.func.attr)
+    called = site.node.func if isinstance(site.node, libcst.Call) else None
+    if isinstance(called, libcst.Attribute) and called.attr.value in ("call", "forward"):
+        return site.near(called.dot, called.attr)
     return None
 
 

@@ -11,7 +11,7 @@ from modelint.documents import Site
 from modelint.facts import DroppedSamples, Passing, Purpose
 from modelint.frameworks.batching import Batching
 from modelint.frameworks.call_facts import EVALUATION_NAME, TRAINING_NAME, CallFacts
-from modelint.frameworks.events import CallEvent, EvaluateEvent, Event, FitEvent
+from modelint.frameworks.events import CallEvent, DrawEvent, EvaluateEvent, Event, FitEvent
 from modelint.frameworks.intent import path_to
 from modelint.program.values import Const
 
@@ -27,12 +27,18 @@ class DataUse:
         by_hand = {purpose: [c for c in calls.calls if calls.purpose(c)[0] is purpose] for purpose in Purpose}
         self._trained = {*_batchings(fits), *_batchings(by_hand[Purpose.TRAINING])}
         self._trained_at = _places(self._trained)
-        self._evaluated_at = _places({*_batchings(evaluations), *_batchings(by_hand[Purpose.INFERENCE])})
+        evaluated = {*_batchings(evaluations), *_batchings(by_hand[Purpose.INFERENCE])}
+        self._evaluated_at = _places(evaluated)
+        self._only_evaluated = _shuffled(evaluated) - _shuffled(self._trained)
         self._training = by_hand[Purpose.TRAINING]
 
     def is_evaluated(self, batching: Batching) -> bool:
         """Whether what makes these batches also makes some that are evaluated on."""
         return _batched_at(batching) in self._evaluated_at
+
+    def shuffles_no_training(self, draw: DrawEvent) -> bool:
+        """Whether what is put into another order is seen to be evaluated on, and not to be trained on."""
+        return draw in self._only_evaluated
 
     def dropped(self) -> Iterator[DroppedSamples]:
         """Evaluations that leave samples out."""
@@ -117,6 +123,11 @@ def _batchings(events: Iterable[FitEvent | EvaluateEvent | CallEvent]) -> Iterat
     for event in events:
         if event.batching is not None:
             yield from event.batching.each()
+
+
+def _shuffled(batchings: Iterable[Batching]) -> set[DrawEvent]:
+    """What puts batches into another order."""
+    return {draw for one in batchings for draw in one.shuffled}
 
 
 def _places(batchings: Iterable[Batching]) -> set[libcst.CSTNode]:

@@ -44,6 +44,7 @@ class Dataset(Value):
     arity: int | None = None  # an element is a tuple of so many parts
     certain: bool = True  # it is known to be one
     single: bool = False  # it has one element
+    shuffled: frozenset[DrawEvent] = frozenset()
 
     def joined(self, other: Value) -> Value | None:
         if not isinstance(other, Dataset) or (self.batching is None) is not (other.batching is None):
@@ -56,6 +57,7 @@ class Dataset(Value):
             common((self.arity, other.arity)),
             self.certain and other.certain,
             self.single and other.single,
+            self.shuffled | other.shuffled,
         )
 
     def attribute(self, interpreter: Interpreter, name: str) -> Value:
@@ -125,6 +127,7 @@ def _batch(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> 
         dataset.repeated,
         dataset.role,
         certain=dataset.certain,
+        shuffled=dataset.shuffled,
     )
     return replace(dataset, batching=batching)
 
@@ -156,17 +159,17 @@ def _unbatch(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -
 
 
 def _shuffle(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Value:
-    record(
-        interpreter,
-        DrawEvent(
-            arguments.site,
-            arguments.frame,
-            what="tensorflow.data.Dataset.shuffle",
-            kind="shuffle",
-            seed=arguments.get(1, "seed"),
-        ),
+    event = DrawEvent(
+        arguments.site,
+        arguments.frame,
+        what="tensorflow.data.Dataset.shuffle",
+        kind="shuffle",
+        seed=arguments.get(1, "seed"),
     )
-    return dataset
+    record(interpreter, event)
+    shuffled = dataset.shuffled | {event}
+    batching = dataset.batching.changed(shuffled=shuffled) if dataset.batching is not None else None
+    return replace(dataset, shuffled=shuffled, batching=batching)
 
 
 def _map(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Value:

@@ -21,7 +21,7 @@ from modelint.program.interpreter import Interpreter
 from modelint.program.values import External, Function, Instance, Value, new_identity
 
 _TESTING = re.compile(
-    r"^\s*(from|import)\s+(pytest|unittest|absl\.testing|\S*test_case|\S*testing)\b|\btf\.test\.|TestCase\)",
+    r"^[ \t]*(from|import)\s+(pytest|unittest|absl\.testing|\S*test_case|\S*testing)\b|\btf\.test\.|TestCase\)",
     re.MULTILINE,
 )
 

@@ -84,6 +84,8 @@ def are_side_by_side(one: Site, other: Site) -> bool:
     if not first.args or not second.args or not first.args[0].value.deep_equals(second.args[0].value):
         return False
     block, other_block = _blocks(one), _blocks(other)
+    if first is second:  # in turn, if the loop goes over what is written out (``for training in (True, False)``)
+        return isinstance(block[-1], libcst.For) and isinstance(block[-1].iter, (libcst.List, libcst.Tuple))
     if block[-1] is other_block[-1]:
         return True
     loop, other_loop = block[-1], other_block[-1]

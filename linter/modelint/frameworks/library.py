@@ -231,7 +231,11 @@ def _run_main(interpreter: Interpreter, arguments: Arguments) -> Value:
 
 
 def _variable(interpreter: Interpreter, arguments: Arguments) -> Value:
-    return Tensor(parameter=True)
+    """A variable. One that a forward pass makes for itself, under a name of its own, carries nothing to the next."""
+    statement = arguments.frame.statement
+    targets = statement.targets if isinstance(statement, libcst.Assign) else ()
+    is_local = bool(targets) and all(isinstance(target.target, libcst.Name) for target in targets)
+    return Tensor(parameter=not (is_local and forward_pass(interpreter) is not None))
 
 
 def _merge(kind: str) -> Handler:

@@ -15,6 +15,7 @@ from modelint.frameworks.call_facts import CallFacts, comparisons
 from modelint.frameworks.events import CallEvent, Event, FitEvent, GradientEvent, ModeEvent, TrainableEvent, is_test
 from modelint.frameworks.forward_facts import ForwardFacts
 from modelint.frameworks.means import means_of_means
+from modelint.frameworks.predictions import Predictions
 from modelint.frameworks.random_facts import RandomFacts
 from modelint.frameworks.running import Running
 from modelint.frameworks.signatures import seeder_of
@@ -25,7 +26,7 @@ from modelint.program.interpreter import Interpreter
 from modelint.program.values import new_identity
 
 _KERAS_2_ONLY = re.compile(
-    r"^\s*(from|import)\s+(tf_keras|tensorflow\.python\.keras|tensorflow\.contrib)\b|\bfit_generator\(|\btf\.contrib\."
+    r"^[ \t]*(from|import)\s+(tf_keras|tensorflow\.(python\.keras|contrib))\b|\bfit_generator\(|\btf\.contrib\."
     # modules of which none can be imported with Keras 3 (not indented: nothing stands in for them)
     r"|^(from|import)\s+(tensorflow\.)?keras\.(engine|objectives|experimental|wrappers\.scikit_learn"
     r"|backend\.tensorflow_backend|mixed_precision\.experimental"
@@ -34,10 +35,10 @@ _KERAS_2_ONLY = re.compile(
     r"|^(from|import)\s+keras\.preprocessing\.text\b",
     re.MULTILINE,
 )
-_IMPORTS_KERAS_2 = re.compile(r"^\s*(from|import)\s+(tf_keras|tensorflow\.python\.keras)\b", re.MULTILINE)
+_IMPORTS_KERAS_2 = re.compile(r"^[ \t]*(from|import)\s+(tf_keras|tensorflow\.python\.keras)\b", re.MULTILINE)
 _KERAS_3_ONLY = re.compile(
-    r"\bkeras\.(ops|random|saving|distribution|tree)\.|^\s*from\s+keras\s+import\s+.*\b(ops|random)\b"
-    r"|^\s*(from|import)\s+keras\.(src|ops|random)\b|^\s*import\s+keras_(hub|nlp)\b",
+    r"\bkeras\.(ops|random|saving|distribution|tree)\.|^[ \t]*from\s+keras\s+import\s+.*\b(ops|random)\b"
+    r"|^[ \t]*(from|import)\s+keras\.(src|ops|random)\b|^[ \t]*import\s+keras_(hub|nlp)\b",
     re.MULTILINE,
 )
 
@@ -98,11 +99,12 @@ def lower(
 
     found = list(facts())
     # forward passes run above have recorded draws, reductions and layers of their own
-    random = RandomFacts(trees, events, running, calls.purpose)
+    predictions = Predictions(trees, events, calls.purpose)
+    random = RandomFacts(trees, events, running, predictions, training.data)
     found.extend(random.made())
     found.extend(random.facts())
     found.extend(training.static_batches())
-    found.extend(training.reductions())
+    found.extend(training.reductions(predictions))
     found.extend(training.writes())
     found.extend(means_of_means(events, calls.purpose))
     root = next((module for module in modules if module.is_root), None)

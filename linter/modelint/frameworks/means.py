@@ -14,10 +14,10 @@ from modelint.frameworks.datasets import BatchCount
 from modelint.frameworks.events import CallEvent, Event, MeanEvent, record
 from modelint.frameworks.intent import path_to
 from modelint.frameworks.tensors import Tensor, tensors_in
-from modelint.program.frames import Frame
+from modelint.program.frames import Arguments, Frame
 from modelint.program.interpreter import Interpreter
 from modelint.program.statements import dotted_name
-from modelint.program.values import Value, alternatives
+from modelint.program.values import ListObject, Value, alternatives
 
 _COUNTING = frozenset(("range", "trange", "xrange", "arange", "count"))
 _THROUGH = frozenset(("enumerate", "tqdm", "iter"))
@@ -53,6 +53,28 @@ def note_mean_of_means(
         site = frame.module.script.site(node)
         counted = all(isinstance(one, BatchCount) for one in alternatives(count))
         record(interpreter, MeanEvent(site, frame, calls=calls, added=added, divisor=divisor, counted=counted))
+
+
+def note_mean_of_list(interpreter: Interpreter, tensors: list[Tensor], arguments: Arguments) -> None:
+    """Record the mean of a list to which the means of batches were appended in one place."""
+    script, node = arguments.site.script, arguments.node
+    first = node.args[0].value if isinstance(node, libcst.Call) and node.args else None
+    if not isinstance(first, libcst.Name) or not isinstance(arguments.positional[0], ListObject):
+        return
+    function = next((one for one in reversed(path_to(script, node)) if isinstance(one, libcst.FunctionDef)), None)
+    appended = [one for one in descendants_of(function or script.module) if _appends_to(first.value, one)]
+    if len(appended) == 1:
+        calls = frozenset(call for tensor in tensors for call in tensor.calls)
+        event = MeanEvent(arguments.site, arguments.frame, calls=calls, added=appended[0], divisor=node, counted=True)
+        record(interpreter, event)
+
+
+def _appends_to(name: str, node: libcst.CSTNode) -> bool:
+    """Whether a node is ``name.append(...)``."""
+    match node:
+        case libcst.Call(func=libcst.Attribute(value=libcst.Name(value=held), attr=libcst.Name(value="append"))):
+            return held == name
+    return False
 
 
 def means_of_means(

@@ -13,6 +13,7 @@ from modelint.frameworks.graph import ForwardContext, Part, forward_pass
 from modelint.frameworks.guards import has_opaque_guard, is_named_mode, reached
 from modelint.frameworks.keras_modes import ALWAYS
 from modelint.frameworks.layers import setting
+from modelint.frameworks.means import note_mean_of_list
 from modelint.frameworks.sampling import SAMPLE, SPREAD, note_function, origin_of
 from modelint.frameworks.shapes import array_shape, broadcast, literal_shape
 from modelint.frameworks.structure import Operation
@@ -93,6 +94,7 @@ NORMALISING = frozenset(
 )
 """Those of them that are reported when they run over the batch axis; sums feed losses and counters as a rule."""
 
+MEANS = frozenset(("mean", "reduce_mean", "average"))
 MIXING = frozenset(("l2_normalize", "normalize", "softmax", "log_softmax"))
 """Those whose result is the batch again, mixed."""
 
@@ -449,7 +451,9 @@ def _reduce(interpreter: Interpreter, name: str, last: str, arguments: Arguments
     if last == "moments" and over_batch:
         note_operation(interpreter, context, name, arguments, stochastic=False)
     keeps = isinstance(axis, tuple) and 0 not in axis
-    row_mean = axis is None and last in ("mean", "reduce_mean")
+    row_mean = axis is None and last in MEANS
+    if row_mean and all(tensor.row_mean for tensor in tensors):
+        note_mean_of_list(interpreter, tensors, arguments)
     made = replace(result, batch_first=keeps and operand.batch_first, row_mean=row_mean)
     return Tuple((made, made)) if last == "moments" else made
 

@@ -33,22 +33,21 @@ class Prediction:
 
 
 class Predictions:
-    """What one program predicts with."""
+    """What one program predicts with. It is found out when it is asked for first."""
 
     def __init__(self, trees: Trees, events: Sequence[Event], purpose: PurposeOf) -> None:
         self.trees = trees
-        self.latest = max((event.order for event in events), default=0) + 1
+        self.events = events
         self.interpreter = trees.interpreter
         self.purpose = purpose
-        self._made = [value for event in events if isinstance(event, ModelEvent) for value in alternatives(event.model)]
         self._predicted: dict[int, Prediction] = {}
         self._run: set[int] = set()
-        for event in tuple(events):  # forward passes that are run here add to them
-            if isinstance(event, Runs):
-                self._note(event)
+        self._used: set[int] = set()  # run otherwise than by a training step
+        self._is_examined = False
 
     def of(self, owner: Value) -> Prediction | None:
         """Where the program predicts with the layer or model that a forward pass belongs to."""
+        self._examine()
         return self._predicted.get(id(owner))
 
     def excludes(self, owner: Value) -> bool:
@@ -57,15 +56,36 @@ class Predictions:
         So it is of a layer that is part of no model (a pipeline runs it), and of anything that only training runs where
         the program predicts with other models.
         """
+        self._examine()
         if id(owner) not in self._run or id(owner) in self._predicted:
             return False
         return bool(self._predicted) or not (self._is_model(owner) or id(owner) in self._parts)
+
+    def only_trains(self, owner: Value) -> bool:
+        """Whether nothing but training steps run a layer or model, and the program predicts with others."""
+        self._examine()
+        return bool(self._predicted) and id(owner) in self._run and id(owner) not in self._used
+
+    def _examine(self) -> None:
+        if self._is_examined:
+            return
+        self._is_examined = True
+        for event in tuple(self.events):  # forward passes that are run here add to them
+            if isinstance(event, Runs):
+                self._note(event)
+
+    @cached_property
+    def _made(self) -> list[Value]:
+        made = (event.model for event in self.events if isinstance(event, ModelEvent))
+        return [value for model in made for value in alternatives(model)]
 
     def _note(self, event: Runs) -> None:
         for model in alternatives(event.model):
             how = self._how(event, model)
             for part in self._held_by(event, model):
                 self._run.add(id(part))
+                if not isinstance(event, CallEvent) or self.purpose(event)[0] is not Purpose.TRAINING:
+                    self._used.add(id(part))
                 if how:
                     self._predicted.setdefault(id(part), Prediction(event.site, how))
 
@@ -107,11 +127,12 @@ class Predictions:
     @cached_property
     def _parts(self) -> frozenset[int]:
         """What is part of a model, or of another layer."""
+        latest = max((event.order for event in self.events), default=0) + 1
         instances = [one for one in self.interpreter.instances.values() if base_name(self.interpreter, one) is not None]
         return frozenset(
             id(node.value)
             for whole in (*self._made, *instances)
-            for node in self.trees.of(whole, self.latest).all()
+            for node in self.trees.of(whole, latest).all()
             if node.value is not whole
         )
 

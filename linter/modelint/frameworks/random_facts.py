@@ -6,15 +6,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+import libcst
+
 from modelint.facts import UNKNOWN as UNKNOWN_SETTING
 from modelint.facts import Governor, KerasVersion, LayerMade, RandomSource, Seeding, Setting, Traits
 from modelint.frameworks import declared as declarations
 from modelint.frameworks import keras_layers as table
+from modelint.frameworks.call_facts import EVALUATION_NAME, TRAINING_NAME
+from modelint.frameworks.data_facts import DataUse
 from modelint.frameworks.events import DrawEvent, Event, LayerEvent, is_test
 from modelint.frameworks.guards import gates_by_mode
-from modelint.frameworks.intent import says_so
+from modelint.frameworks.intent import path_to, says_so
 from modelint.frameworks.layers import LayerObject, setting, traits_of
-from modelint.frameworks.predictions import Predictions, PurposeOf
+from modelint.frameworks.predictions import Predictions
 from modelint.frameworks.repetition import drawn_again, is_constant
 from modelint.frameworks.running import Running
 from modelint.frameworks.sampling import BY_DESIGN, MASK, SAMPLE
@@ -46,7 +50,18 @@ _SAMPLING_METHODS = frozenset(("sample", "rsample", "sample_n"))
 
 def _is_for_show(event: DrawEvent) -> bool:
     """Whether what is put into another order is only shown (the colours of a drawing)."""
-    return event.kind == "shuffle" and any(map(_SHOWING.search, event.functions()))
+    return any(map(_SHOWING.search, event.functions()))
+
+
+def _is_named_evaluation(event: DrawEvent) -> bool:
+    """Whether what is put into another order is given a name that says that it is evaluated on."""
+    for above in reversed(path_to(event.site.script, event.site.node)):
+        if isinstance(above, libcst.Assign):
+            names = [target.target.value for target in above.targets if isinstance(target.target, libcst.Name)]
+            return any(map(EVALUATION_NAME.search, names)) and not any(map(TRAINING_NAME.search, names))
+        if isinstance(above, libcst.FunctionDef):
+            return False
+    return False
 
 
 def _kind_of(layer: LayerObject, traits: Traits) -> str:
@@ -72,11 +87,13 @@ def _seed_of(event: LayerEvent) -> Setting:
 class RandomFacts:
     """Judges the draws of one program."""
 
-    def __init__(self, trees: Trees, events: list[Event], running: Running, purpose: PurposeOf) -> None:
+    def __init__(
+        self, trees: Trees, events: list[Event], running: Running, predictions: Predictions, data: DataUse
+    ) -> None:
         self.trees = trees
         self.events = events
-        self.purpose = purpose
-        self._predictions: Predictions | None = None
+        self.predictions = predictions
+        self.data = data
         self.versions = trees.versions
         self.running = running
         self.layers = [event for event in events if isinstance(event, LayerEvent)]
@@ -142,7 +159,7 @@ class RandomFacts:
             in_forward = event.forward is not None
             source = RandomSource(
                 place=event.site,
-                kind="operation" if _is_for_show(event) else event.kind,
+                kind="operation" if event.kind == "shuffle" and self._orders_no_training(event) else event.kind,
                 what=event.what,
                 seed=seed,
                 seeded_by=self.seeds.governor(seed, ungoverned),
@@ -166,18 +183,19 @@ class RandomFacts:
             )
             yield self._predicting(source, event)
 
+    def _orders_no_training(self, event: DrawEvent) -> bool:
+        return _is_for_show(event) or self.data.shuffles_no_training(event) or _is_named_evaluation(event)
+
     def _predicting(self, source: RandomSource, event: DrawEvent) -> RandomSource:
         """A draw with what is known of whether predictions run it; that is asked only where it matters."""
         idle = source.guarded or source.generative or source.repeats or source.deliberate is not None
         if not source.reaches_prediction or idle or event.kind == "dropout" or event.forward is None:
             return source
-        if self._predictions is None:
-            self._predictions = Predictions(self.trees, self.events, self.purpose)
-        found = self._predictions.of(event.forward)
+        found = self.predictions.of(event.forward)
         if found is not None:
             predicted = None if BY_DESIGN in event.uses else True
             return replace(source, predicted=predicted, because=(*source.because, (found.site, found.how)))
-        return replace(source, predicted=False if self._predictions.excludes(event.forward) else None)
+        return replace(source, predicted=False if self.predictions.excludes(event.forward) else None)
 
     def _is_generative(self, event: DrawEvent) -> bool:
         if event.what.rpartition(".")[2] in ("categorical", "stateless_categorical", "multinomial"):

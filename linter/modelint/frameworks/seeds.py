@@ -35,7 +35,7 @@ _OWN = {TENSORFLOW: "tensorflow.", NUMPY: "numpy.", PYTHON: "random.", "torch.ma
 _BY_NUMPY = frozenset(("sample", "train_test_split", "resample", "KFold", "StratifiedKFold"))
 """Functions of pandas and scikit-learn that draw from NumPy's generator where they are given no ``random_state``."""
 
-_KERAS_ITSELF = re.compile(r"^\s*(from|import)\s+keras\b", re.MULTILINE)
+_KERAS_ITSELF = re.compile(r"^[ \t]*(from|import)\s+keras\b", re.MULTILINE)
 _WHOLE = re.compile(r"reproduc|repeatab|determinis|same (result|outcome|number)", re.IGNORECASE)
 _SEEDING = re.compile(r"seed|reproduc|determinis", re.IGNORECASE)
 DIRECTLY = 3

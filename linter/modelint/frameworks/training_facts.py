@@ -43,6 +43,7 @@ from modelint.frameworks.intent import path_to, says_so
 from modelint.frameworks.keras_modes import Entry
 from modelint.frameworks.layers import LayerObject
 from modelint.frameworks.models import Functional, Sequential
+from modelint.frameworks.predictions import Predictions
 from modelint.frameworks.structure import contains
 from modelint.frameworks.tapes import Strategy
 from modelint.frameworks.tensors import Tensor
@@ -234,15 +235,16 @@ class TrainingFacts:
             return [item.symbolic for item in items if isinstance(item, Tensor) and item.symbolic is not None]
         return []
 
-    def reductions(self) -> Iterator[BatchReduction]:
+    def reductions(self, predictions: Predictions) -> Iterator[BatchReduction]:
         """Operations that mix samples in forward passes."""
         for event in self.events:
             if isinstance(event, ReductionEvent):
+                in_training = event.forward is not None and predictions.only_trains(event.forward.owner)
                 yield BatchReduction(
                     event.site,
                     event.operation,
                     event.axis,
-                    guarded=not event.reached & {None, False},
+                    guarded=in_training or not event.reached & {None, False},
                     loss=_feeds_loss(event),
                     certain=event.forward is None or not event.forward.single,
                     function=event.function,

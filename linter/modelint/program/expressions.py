@@ -485,8 +485,9 @@ def _length_of(node: libcst.Slice) -> libcst.BaseExpression | None:
 @lru_cache(maxsize=8192)
 def _literal(text: str) -> Value:
     """The value of a string or bytes literal."""
-    if text[0] in "'\"" and "\\" not in text and not text.startswith(('"""', "'''")):
-        return Const(text[1:-1])
+    if text[0] in "'\"" and "\\" not in text and "\r" not in text:
+        quotes = 3 if text.startswith(('"""', "'''")) else 1
+        return Const(text[quotes:-quotes])
     return Const(ast.literal_eval(text)) if len(text) <= LONGEST_LITERAL else UNKNOWN
 
 

@@ -257,7 +257,8 @@ class Interpreter(Statements):
                 bound[name] = self.library.parameter(self, function, instance, name)
         takes_instance = bool(parameters.posonly_params or parameters.params)
         if instance is not None and takes_instance and function.kind not in ("staticmethod", "classmethod"):
-            bound[names[0]] = instance
+            del bound[names[0]]
+            function = function.bind(instance)
         arguments = Arguments((), bound, function.node, function.frame, extra=True)
         return self.enter(function, arguments)
 

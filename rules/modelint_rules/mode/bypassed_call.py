@@ -12,7 +12,9 @@ Call the model: `model(x)`, `model(x, training=False)`.
 
 A subclass that calls `super().call(x)`, a wrapper whose own `call` or `__call__` delegates, and building a functional
 model from a subclass's `call` on symbolic inputs are not reported. Nor is a method that calls `self.call`, a class that
-overrides `__call__` itself, or an endpoint that a SavedModel was exported with under that name.
+overrides `__call__` itself, an attribute in which a model keeps its own (`self.run = tf.function(self.call)`), or an
+endpoint that a SavedModel was exported with under that name. A call whose result is not used, made to build the weights
+of a model in which no layer asks for the mode, does what it should.
 
 ## Fix safety
 
@@ -42,7 +44,7 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     """A call of a model's ``call`` or ``forward`` from outside of any forward pass."""
     if call.through not in FORWARD_PASSES or call.purpose is Purpose.FORWARD or call.function in DELEGATES:
         return
-    if call.from_inside:
+    if call.from_inside or (call.purpose is Purpose.DROPPED and not call.affected):
         return
     called = f"{call.through}()" if call.bypass is not None else f"what is called here, {call.model}.{call.through},"
     yield rule.at(

@@ -14,7 +14,8 @@ Call `keras.utils.set_random_seed` (since Keras 2.7) at the start: it seeds Pyth
 
 ## When it is not a bug
 
-Where runs need not be repeated, an unseeded order is harmless; this is a note.
+Where runs need not be repeated, an unseeded order is harmless; this is a note. What is only evaluated on, by what is
+done with it or by its name, is not reported.
 
 ## Fix safety
 
