@@ -121,3 +121,34 @@ def test_an_export_of_what_a_resizing_layer_switches_to_train_mode_is_reported(p
     [line] = project.concise("--select", "mode", "export.py")
     assert line.startswith("export.py:4:1: error: the exported model runs BatchNormalization in train mode")
     assert "export a function that passes training=False" in line
+
+
+LOCAL_KERAS = """
+import tensorflow as tf
+
+class Net(tf.keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dropout = tf.keras.layers.Dropout(0.5)
+
+    def call(self, x, training=None):
+        return self.dropout(x, training=training)
+"""
+
+USES_LOCAL_KERAS = """
+import numpy as np
+from keras import net
+
+model = net.Net()
+print(np.argmax(model(np.load("a.npy"), training=True), axis=-1))
+"""
+
+
+def test_a_package_of_the_program_may_have_the_name_of_a_library(project: Project) -> None:
+    project.write("keras/net.py", LOCAL_KERAS)
+    project.write("main.py", USES_LOCAL_KERAS)
+    assert not project.concise("--select", "train-mode-at-inference", "main.py")  # a folder alone shadows nothing
+    project.write("keras/__init__.py")
+    assert project.concise("--select", "train-mode-at-inference", "main.py")
+    project.write("keras/layers/__init__.py")  # the library itself
+    assert not project.concise("--select", "train-mode-at-inference", "main.py")

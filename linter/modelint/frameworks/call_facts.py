@@ -15,6 +15,7 @@ from modelint.frameworks.given import GivenNetwork
 from modelint.frameworks.handed_on import is_literal, mode_written
 from modelint.frameworks.intent import are_side_by_side, is_named_so, is_sampling, iterated_over, says_so
 from modelint.frameworks.keras_modes import ALWAYS, Entry
+from modelint.frameworks.layers import LayerObject
 from modelint.frameworks.models import OpaqueModel, training_position
 from modelint.frameworks.structure import contains
 from modelint.frameworks.tensors import Tensor
@@ -81,13 +82,20 @@ class CallFacts:
         trained = self._trained(event)
         if trained is not None:
             return trained
-        if event.tapes or any(event in gradient.calls for gradient in self.gradients):
+        if any(event in gradient.calls for gradient in self.gradients):
+            return Purpose.UNKNOWN, "", False
+        if event.tapes and not self._is_evaluated_under_tape(event):
             return Purpose.UNKNOWN, "", False
         if "layer" in event.uses:
             return Purpose.FORWARD, "its result is the input of a layer", True
         if event.dropped or self._is_warm_up(event):
             return Purpose.DROPPED, "its result is not used", True
         return self._inference(event)
+
+    def _is_evaluated_under_tape(self, event: CallEvent) -> bool:
+        """Whether a call under a tape, of which no gradient is taken, is part of an evaluation by a function's name."""
+        used = any(gradient.tape in event.tapes for gradient in self.gradients)
+        return not used and any(map(EVALUATION_NAME.search, event.functions()))
 
     def _is_warm_up(self, event: CallEvent) -> bool:
         """Whether a model is run on made-up numbers, to build it or to look at shapes."""
@@ -108,6 +116,8 @@ class CallFacts:
                 return Purpose.TRAINING, "its result is differentiated with respect to its own weights", certain
             if owned is None and gradient.applied:
                 return Purpose.TRAINING, "its result is differentiated, and the gradient applied", False
+            if isinstance(event.model, LayerObject) and reaches and gradient.applied:  # it has no weights of its own
+                return Purpose.TRAINING, "its result is differentiated, and the gradient applied", True
         return None
 
     def _owned(self, gradient: GradientEvent, model: Value) -> bool | None:

@@ -44,7 +44,8 @@ class DataUse:
         """Evaluations that leave samples out."""
         for event in self.events:
             if isinstance(event, EvaluateEvent):
-                if event.one_batch and self._is_trained_on(event.batching):
+                in_training = is_named_training(event) and not self._has_own_loop(event)
+                if event.one_batch and (in_training or self._is_trained_on(event.batching)):
                     continue  # a look at what is being trained on
                 yield from self._by_pipeline(event.batching, event.site, certain=not _is_partial(event))
                 yield from self._by_steps(event)
@@ -60,7 +61,7 @@ class DataUse:
             return is_meant and is_other and self._has_own_loop(event)
         return purpose is Purpose.INFERENCE and self.calls.is_evaluation(event)
 
-    def _has_own_loop(self, event: CallEvent) -> bool:
+    def _has_own_loop(self, event: CallEvent | EvaluateEvent) -> bool:
         """Whether the loop around a call is one in which nothing is trained."""
         loop = loop_around(event)
         return loop is not None and all(
@@ -99,7 +100,7 @@ def _is_partial(event: EvaluateEvent) -> bool:
     return chosen or event.fixed_shapes
 
 
-def loop_around(event: CallEvent) -> libcst.CSTNode | None:
+def loop_around(event: CallEvent | EvaluateEvent) -> libcst.CSTNode | None:
     """The innermost loop in whose body a call is written."""
     for above in reversed(path_to(event.site.script, event.site.node)):
         if isinstance(above, (libcst.For, libcst.While)):
@@ -109,7 +110,7 @@ def loop_around(event: CallEvent) -> libcst.CSTNode | None:
     return None
 
 
-def is_named_training(event: CallEvent) -> bool:
+def is_named_training(event: CallEvent | EvaluateEvent) -> bool:
     """Whether the innermost function whose name says what it is for says that it trains."""
     for name in event.functions():
         if EVALUATION_NAME.search(name):

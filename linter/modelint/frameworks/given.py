@@ -1,8 +1,9 @@
 """Networks that a program is given from outside, and recognises as such only by what it does with them.
 
-A parameter of a function that nothing calls may be anything. Where the program reads its trainable variables, or calls
-it with ``training=``, it is a network of Keras, of unknown content. That is known only when it has happened, after the
-network may have been run: the program is executed again, with networks in the place of such parameters.
+A parameter of a function that nothing calls may be anything, and so may the result of a function of which the source is
+not there. Where the program reads its trainable variables, or calls it with ``training=``, it is a network of Keras, of
+unknown content. That is known only when it has happened, after the network may have been run: the program is executed
+again, with networks in the place of such values.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from dataclasses import dataclass, field, replace
 
 import libcst
 
+from modelint.documents import Site
 from modelint.documents.trees import named_parameters
 from modelint.facts import Passing
 from modelint.frameworks import guards
-from modelint.frameworks.graph import passing_of
+from modelint.frameworks.graph import forward_pass, is_differentiated, passing_of
 from modelint.frameworks.models import OpaqueModel, call_model
 from modelint.frameworks.names import canonical
 from modelint.frameworks.structure import MODE_NAMES
@@ -40,15 +42,16 @@ DEEPEST_ATTRIBUTE = 3
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a value comes from outside: a parameter of a function, or an attribute of what is passed for it.
+    """Where a value comes from outside: a parameter of a function, what a call gives, or an attribute of these.
 
-    ``method_of`` is the class that the function was entered for.
+    ``node`` is the function or the call, ``method_of`` the class that the function was entered for.
     """
 
-    function: libcst.CSTNode
+    node: libcst.CSTNode
     method_of: libcst.CSTNode | None
     name: str
     attributes: tuple[str, ...] = ()
+    place: Site | None = field(default=None, compare=False, repr=False)
     parameter: libcst.Param | None = field(default=None, compare=False)
     definition: Function | None = field(default=None, compare=False, repr=False)
 
@@ -66,11 +69,10 @@ class Given:
 
     def value(self, origin: Origin) -> Value:
         """What stands for a value from outside."""
-        if origin not in self.known or origin.definition is None or origin.parameter is None:
+        if origin not in self.known or origin.place is None:
             return Unknown(frozenset({origin}))
         if origin not in self.networks:
-            place = origin.definition.module.script.site(origin.parameter.name)
-            self.networks[origin] = GivenNetwork(str(origin), place)
+            self.networks[origin] = GivenNetwork(str(origin), origin.place)
         return self.networks[origin]
 
 
@@ -116,8 +118,19 @@ def parameter_value(interpreter: Interpreter, function: Function, instance: Inst
         return UNKNOWN
     parameter = next((one for one in named_parameters(function.node.params) if one.name.value == name), None)
     method_of = instance.cls.node if instance is not None else None
-    value = given.value(Origin(function.node, method_of, name, (), parameter, function))
+    place = function.module.script.site(parameter.name) if parameter is not None else None
+    value = given.value(Origin(function.node, method_of, name, (), place, parameter, function))
     return join(value, NONE) if isinstance(value, GivenNetwork) and function.defaults.get(name) == NONE else value
+
+
+def result_value(interpreter: Interpreter, callee: Value, arguments: Arguments) -> Value:
+    """What stands for the result of a function of which the source is not there, where a program is set up."""
+    given = given_in(interpreter)
+    is_step = is_differentiated(interpreter) or forward_pass(interpreter) is not None
+    if given is None or is_step or not isinstance(callee, External):
+        return UNKNOWN
+    name = f"what {callee.dotted.rpartition('.')[2]}() gives"
+    return given.value(Origin(arguments.node, None, name, (), arguments.site))
 
 
 def attribute_value(interpreter: Interpreter, value: Unknown, name: str) -> Value:

@@ -10,7 +10,7 @@ from modelint.facts import UNKNOWN as UNKNOWN_SETTING
 from modelint.facts import DeclaredLayer, KerasVersion, Passing, Setting, Traits
 from modelint.frameworks import declared as declarations
 from modelint.frameworks import keras_layers as table
-from modelint.frameworks.events import LayerEvent, ResetEvent, StaticBatchEvent, TrainableEvent, record
+from modelint.frameworks.events import CallEvent, LayerEvent, ResetEvent, StaticBatchEvent, TrainableEvent, record
 from modelint.frameworks.graph import GraphNode, Part, forward_pass, is_differentiated, passing_of
 from modelint.frameworks.guards import reached
 from modelint.frameworks.sampling import SPREAD, SPREADING, note_input
@@ -107,13 +107,18 @@ class LayerObject(Object):
         return call_layer(interpreter, self, arguments)
 
 
+RATES = ("dropout", "recurrent_dropout")
+"""Settings of recurrent and attention layers that switch dropout on."""
+
+
 def traits_of(layer: LayerObject, version: KerasVersion) -> Traits:
-    """What a layer does with its configuration. A required rate that is not known is taken for a real one."""
+    """What a layer does with its configuration. A rate that is passed and not known is taken for a real one."""
     if layer.declared is not None:
         return declarations.traits(layer.declared, layer.config, version)
     if table.category(layer.kind) in ("dropout", "noise"):
         return table.possible_traits(layer.kind, layer.config, version)
-    return table.traits(layer.kind, layer.config, version)
+    rates = {name: 0.5 for name in RATES if layer.config.get(name) is UNKNOWN_SETTING}
+    return table.traits(layer.kind, {**layer.config, **rates} if rates else layer.config, version)
 
 
 def default_training_of(layer: LayerObject, version: KerasVersion) -> Passing:
@@ -230,13 +235,39 @@ def call_layer(interpreter: Interpreter, layer: LayerObject, arguments: Argument
     for tensor in tensors:
         use(interpreter, tensor, "layer")
     result = merged(tensors)
-    if result is not None and tensors[0].literal and not result.calls:
-        return result
+    if is_differentiated(interpreter):  # in a training step, not where a model is built
+        event = _note_bare_call(interpreter, layer, arguments, passing)
+        result = result or Tensor()
+        return replace(result, calls=result.calls | {event}, literal=False) if event is not None else result
     if result is not None:
         return result
-    if is_differentiated(interpreter):
-        return Tensor()  # in a training step, not where a model is built
     return Tensor(symbolic=GraphNode(Part(layer, arguments.site, passing, reached(interpreter)), presumed=True))
+
+
+def _note_bare_call(
+    interpreter: Interpreter, layer: LayerObject, arguments: Arguments, passing: Passing
+) -> CallEvent | None:
+    """Record that a training step calls a layer that knows of the mode by itself, outside of any model."""
+    from modelint.frameworks.tapes import Tape
+
+    tapes = tuple(context for context in interpreter.contexts if isinstance(context, Tape))
+    if not tapes or not any(traits_of(layer, version).mode_sensitive for version in KerasVersion):
+        return None
+    event = CallEvent(
+        arguments.site,
+        arguments.frame,
+        model=layer,
+        through="__call__",
+        passing=passing,
+        tapes=tapes,
+        reached=reached(interpreter),
+        arguments=arguments.positional,
+        keywords=arguments.keywords,
+        repeated=interpreter.loop_depth > 0,
+        learning_phase=interpreter.memory.get("learning_phase"),
+    )
+    record(interpreter, event)
+    return event
 
 
 def connect(

@@ -484,6 +484,7 @@ class Frameworks:
         if isinstance(callee, Unknown):
             if callee.origins:
                 given.note_call(interpreter, callee, arguments)
+            _note_unknown_part(interpreter, arguments)
             match arguments.node:
                 case libcst.Call(func=libcst.Attribute(attr=libcst.Name(value=name))) if name in EXACT_ASSERTIONS:
                     note_comparison(interpreter, name, arguments)
@@ -492,7 +493,8 @@ class Frameworks:
         tensors = list(tensors_in(arguments.all(), interpreter))
         if isinstance(callee, Tensor):
             tensors.append(callee)
-        return merged(tensors, structured=True) or datasets.passed_on(interpreter, arguments) or UNKNOWN
+        found = merged(tensors, structured=True) or datasets.passed_on(interpreter, arguments)
+        return found or given.result_value(interpreter, callee, arguments)
 
     def unknown_attribute(self, interpreter: Interpreter, value: Value, name: str) -> Value:
         if not isinstance(value, Unknown):
@@ -643,6 +645,16 @@ class Frameworks:
         if base_name(interpreter, instance) is None:
             return True
         return function.name not in FORWARD_METHODS
+
+
+def _note_unknown_part(interpreter: Interpreter, arguments: Arguments) -> None:
+    """Note that a forward pass runs something of its owner's of which nothing is known (``self.backbone(x)``)."""
+    context = forward_pass(interpreter)
+    match arguments.node:
+        case libcst.Call(func=libcst.Attribute(value=libcst.Name(value="self"))):
+            if context is not None and not context.opaque and any(True for _ in tensors_in(arguments.positional)):
+                context.opaque = True
+                interpreter.effects += 1
 
 
 def _is_seeding(callee: Value, node: libcst.CSTNode) -> bool:

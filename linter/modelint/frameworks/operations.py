@@ -448,7 +448,7 @@ def _reduce(interpreter: Interpreter, name: str, last: str, arguments: Arguments
             record(interpreter, event)
         elif operand.batch_first or (last == "moments" and axis is not None):
             result = replace(result, statistics=result.statistics | {event})
-    if last == "moments" and over_batch:
+    if last == "moments" and (over_batch or axis == "unknown"):
         note_operation(interpreter, context, name, arguments, stochastic=False)
     keeps = isinstance(axis, tuple) and 0 not in axis
     row_mean = axis is None and last in MEANS

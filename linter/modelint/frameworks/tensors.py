@@ -12,6 +12,7 @@ from modelint.frameworks.events import WriteEvent, record
 from modelint.frameworks.graph import GraphNode, forward_pass
 from modelint.frameworks.guards import has_opaque_guard, reached
 from modelint.frameworks.indices import How, Index, index_of, indexed_shape, selects_part
+from modelint.frameworks.names import canonical
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import (
@@ -124,6 +125,7 @@ class Tensor(Value):
                 and written
                 and forward_pass(interpreter) is not None
                 and not has_opaque_guard(interpreter)
+                and not _is_in_metric(interpreter)
             ):
                 modes = reached(interpreter)
                 record(interpreter, WriteEvent(arguments.site, arguments.frame, how=f"variable.{name}", reached=modes))
@@ -191,6 +193,13 @@ def note_single(interpreter: Interpreter, tensor: Tensor) -> None:
     if context is not None and tensor.batch_first and tensor.from_batch and not context.single:
         context.single = True
         interpreter.effects += 1
+
+
+def _is_in_metric(interpreter: Interpreter) -> bool:
+    """Whether a method of a metric is under way: no prediction reads what that keeps."""
+    owners = (frame.function.owner for frame in interpreter.stack if frame.function is not None)
+    bases = (base for owner in owners if owner is not None for base in owner.mro() if isinstance(base, External))
+    return any("metrics." in canonical(base.dotted) for base in bases)
 
 
 def use(interpreter: Interpreter, tensor: Tensor, how: str) -> None:

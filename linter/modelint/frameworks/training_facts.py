@@ -122,7 +122,7 @@ class TrainingFacts:
         if size is None and batching.size is not None:
             size, is_assumed = batching.size, batching.assumed
         elif size is None and event.through == "train_on_batch":
-            size, place = batching.samples or None, None
+            size, place = batching.samples or _labels_of(event), None
         elif size is None and event.batch_size is None and batching.samples is not None and batching.site is None:
             size, place = DEFAULT_BATCH, None
         samples = _training_samples(event, batching)
@@ -344,6 +344,12 @@ def _training_samples(event: FitEvent, batching: Batching) -> int | None:
     if isinstance(split, Const) and isinstance(split.value, (int, float)):
         return int(samples * (1 - split.value))
     return None
+
+
+def _labels_of(event: FitEvent) -> int | None:
+    """How many labels a batch is given, where they are made for it (``np.ones((batch_size, 1))``)."""
+    labels = event.keywords.get("y")
+    return labels.shape[0] or None if isinstance(labels, Tensor) and labels.shape else None
 
 
 def _remainder(size: int | Range | None, samples: int | None, batching: Batching) -> Interval | None:

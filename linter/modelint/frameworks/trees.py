@@ -235,7 +235,7 @@ class Trees:
             return keras_layers.is_learned(value.kind)
         if isinstance(value, Instance):
             held = self.interpreter.store.all(value.identity)
-            return any(isinstance(one, Tensor) and one.parameter for _, one in held)
+            return node.opaque or any(isinstance(one, Tensor) and one.parameter for _, one in held)
         return node.opaque
 
     def _inputs(self, value: Value) -> tuple[Shape | None, ...]:

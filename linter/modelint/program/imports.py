@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 DEEPEST_IMPORT = 25
 STEPS_PER_IMPORT = 4_000
 
+PARTS_OF_LIBRARIES = ("src", "layers", "python", "core", "nn", "linalg")
+"""Folders or modules of the sources of Keras, TensorFlow, PyTorch and NumPy."""
+
 
 class Importer:
     """Finds and executes first-party modules, and keeps them for the run."""
@@ -37,14 +40,28 @@ class Importer:
     def module(self, interpreter: Interpreter, dotted: str, frame: Frame) -> Value:
         """The value of ``import dotted``, seen from the module of a frame."""
         top = dotted.partition(".")[0]
-        if self.library.knows(top):
-            return self.library.name(dotted)
         assert frame.module is not None
+        if self.library.knows(top) and not self._is_own(top, frame.module.path):
+            return self.library.name(dotted)
         path = self._find(dotted, frame.module.path)
         if path is None:
             return standard_module(dotted) or self._above(interpreter, dotted, frame) or self.library.name(dotted)
         state = self._load(interpreter, path, dotted)
         return self._value(state, dotted)
+
+    def _is_own(self, top: str, importer: str) -> bool:
+        """Whether a package of the program's own has the name of a library's (a folder ``keras`` beside a script).
+
+        That is not so where it is the library itself, by the parts that it has.
+        """
+        key = (f"own {top}", posixpath.dirname(importer))
+        if key not in self._found:
+            packages = (posixpath.join(root, top) for root in self.sources.roots(importer))
+            own = next((one for one in packages if self.sources.is_file(posixpath.join(one, "__init__.py"))), None)
+            parts = [posixpath.join(own, part) for part in PARTS_OF_LIBRARIES] if own is not None else []
+            is_library = any(self.sources.is_directory(one) or self.sources.is_file(f"{one}.py") for one in parts)
+            self._found[key] = None if is_library else own
+        return self._found[key] is not None
 
     def _above(self, interpreter: Interpreter, dotted: str, frame: Frame) -> Value | None:
         """A name that is an attribute of a first-party module rather than a module itself."""

@@ -42,8 +42,10 @@ DELEGATES = FORWARD_PASSES | {"__call__"}
 @rule.on(ModelCall)
 def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     """A call of a model's ``call`` or ``forward`` from outside of any forward pass."""
-    if call.through not in FORWARD_PASSES or call.purpose is Purpose.FORWARD or call.function in DELEGATES:
+    if call.through not in FORWARD_PASSES or call.function in DELEGATES:
         return
+    if call.purpose is Purpose.FORWARD and not call.certain:
+        return  # it may be symbolic
     if call.from_inside or (call.purpose is Purpose.DROPPED and not call.affected):
         return
     called = f"{call.through}()" if call.bypass is not None else f"what is called here, {call.model}.{call.through},"

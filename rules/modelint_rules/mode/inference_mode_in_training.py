@@ -87,7 +87,7 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
 
 def _is_unknown(call: ModelCall) -> bool:
     """Whether a call surely trains a model of which nothing is known, and says nothing of the mode."""
-    opaque = call.model.opaque and not call.model.layers and not call.set_globally
+    opaque = call.model.opaque and all(layer.opaque for layer in call.model.layers) and not call.set_globally
     trained = call.purpose is Purpose.TRAINING and call.certain and not call.deliberate
     return opaque and trained and call.through == "__call__" and call.training is Passing.ABSENT
 

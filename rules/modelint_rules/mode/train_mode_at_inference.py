@@ -54,7 +54,18 @@ TAKE_THE_MODE = {"__call__", "stateless_call"}
 @rule.on(ModelCall)
 def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     """A call that predicts, and that ends up in train mode in every version in play."""
-    if call.purpose is not Purpose.INFERENCE or call.mode is not Mode.TRAIN or call.deliberate:
+    if call.purpose is not Purpose.INFERENCE or call.deliberate:
+        return
+    if _is_unknown(call):
+        yield rule.at(
+            call.place,
+            f"this prediction runs {call.model}, whose content is unknown, in train mode (training=True); "
+            "pass training=False if it holds Dropout or BatchNormalization",
+            because=call.because,
+            severity=Severity.WARNING,
+            confidence=Confidence.MEDIUM,
+        )
+    if call.mode is not Mode.TRAIN:
         return
     if call.model.prepares_data:  # it makes data, which is augmented on purpose
         return
@@ -68,6 +79,12 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
         confidence=_confidence(call),
         fix=call.with_inference_mode() if _is_settled_by_the_call(call, program) else None,
     )
+
+
+def _is_unknown(call: ModelCall) -> bool:
+    """Whether a model of which nothing is known surely predicts, and is told to be in train mode."""
+    opaque = call.model.opaque and all(layer.opaque for layer in call.model.layers) and not call.model.prepares_data
+    return opaque and call.certain and call.through == "__call__" and call.training is Passing.TRUE
 
 
 def _cause(call: ModelCall) -> str:
