@@ -55,12 +55,22 @@ def test_a_program_in_a_folder_is_followed_from_the_folders_above_it(project: Pr
     assert above == inside
 
 
-def test_a_folder_that_is_a_package_is_not_looked_up_in(project: Project) -> None:
+def test_a_folder_that_is_a_package_is_looked_up_in_last(project: Project) -> None:
     project.write("package/__init__.py")
     project.write("package/model/__init__.py")
     project.write("package/model/layers.py", BOTTLENECK)
     project.write("package/tools/__init__.py")
     project.write("package/tools/unet.py", UNET)
+    assert [line for line in project.concise("--select", "mode", ".") if "tools" in line]
+    project.write("model/layers.py", "Bottleneck = None\n")
+    assert not [line for line in project.concise("--select", "mode", ".") if "tools" in line]
+
+
+def test_a_module_of_python_is_not_looked_up_in_packages(project: Project) -> None:
+    project.write("package/__init__.py")
+    project.write("package/random.py", BOTTLENECK)
+    project.write("package/tools/__init__.py")
+    project.write("package/tools/unet.py", UNET.replace("model.layers", "random"))
     assert not [line for line in project.concise("--select", "mode", ".") if "tools" in line]
 
 

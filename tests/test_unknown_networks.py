@@ -75,6 +75,7 @@ def test_an_evaluation_in_train_mode_is_told_in_doubt(project: Project) -> None:
     project.write("a.py", EVALUATES.format(mode=True))
     lines = project.concise("--pedantic", "--select", "train-mode-at-inference", "a.py")
     assert [line.partition("runs ")[2].partition(",")[0] for line in lines] == ["Base", "model"]
+    assert all("; if it holds Dropout or BatchNormalization, pass training=False " in line for line in lines)
     assert not project.concise("--select", "train-mode-at-inference", "a.py")
     project.write("a.py", EVALUATES.format(mode=False))
     assert not project.concise("--pedantic", "--select", "train-mode-at-inference", "a.py")

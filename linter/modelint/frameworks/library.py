@@ -576,7 +576,7 @@ class Frameworks:
             layer = layer_kind(kind)
             if layer is not None:
                 stock = LayerObject(layer, {}, instance.cls.module.script.site(instance.cls.node), ())
-                return Builtin(f"{kind}.call", lambda i, a: call_layer(i, stock, a))
+                return Builtin(f"{kind}.call", lambda i, a: call_layer(i, stock, a, bypass=True))
         if name in ("add_loss", "add_metric"):
             return Builtin(f"{kind}.{name}", _add_loss)
         if name in ("add_weight", "add_variable"):

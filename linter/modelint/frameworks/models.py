@@ -30,6 +30,7 @@ from modelint.program.values import (
     ListObject,
     Object,
     Tuple,
+    Unknown,
     Value,
     alternatives,
     new_identity,
@@ -270,14 +271,14 @@ def run_event(
         learning_phase=interpreter.memory.get("learning_phase"),
     )
     made_up = [t.literal for t in tensors if not t.written]
-    if made_up and all(made_up):
+    if made_up and all(made_up) and not any(isinstance(value, Unknown) for value in arguments.all()):
         event.uses.add("literal input")
     record(interpreter, event)
     return event
 
 
-def tracked_layers(interpreter: Interpreter, instance: Instance) -> list[Value]:
-    """The layers and models that an instance holds as attributes, in lists and dictionaries too."""
+def tracked_layers(interpreter: Interpreter, instance: Object) -> list[Value]:
+    """The layers and models that an object holds as attributes, in lists and dictionaries too."""
     found: list[Value] = []
     for name, value in interpreter.store.all(instance.identity):
         if not name.startswith("#"):

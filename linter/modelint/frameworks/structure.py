@@ -281,7 +281,7 @@ def contains(interpreter: Interpreter, whole: Value, part: Value, depth: int = 5
 def held_by(interpreter: Interpreter, whole: Value) -> list[Value]:
     """The models and layers that a value holds directly."""
     held: list[Value] = []
-    if isinstance(whole, Instance):
+    if isinstance(whole, (Instance, OpaqueModel)):
         held.extend(tracked_layers(interpreter, whole))
     elif isinstance(whole, (Sequential, Functional)):
         held.extend(part.callee for part in structure_of(interpreter, whole).parts)

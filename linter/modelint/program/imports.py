@@ -7,6 +7,7 @@ First-party modules are found beside the importing file, in the package that hol
 from __future__ import annotations
 
 import posixpath
+import sys
 from typing import TYPE_CHECKING
 
 from modelint.documents import Script
@@ -113,8 +114,17 @@ class Importer:
         if key not in self._found:
             parts = dotted.split(".")
             candidates = (self._module_file(posixpath.join(root, *parts)) for root in self.sources.roots(importer))
-            self._found[key] = next((path for path in candidates if path is not None), None)
+            found = next((path for path in candidates if path is not None), None)
+            self._found[key] = found or self._find_inside(parts, importer)
         return self._found[key]
+
+    def _find_inside(self, parts: list[str], importer: str) -> str | None:
+        """A module beside a package that the importer is in: no other has the name, so that is where it is run from."""
+        if parts[0] in sys.stdlib_module_names:
+            return None
+        stems = (posixpath.join(package, *parts) for package in self.sources.packages(importer))
+        found = (self._module_file(stem) for stem in stems)
+        return next((path for path in found if path is not None and not path.endswith("/")), None)
 
     def _module_file(self, stem: str) -> str | None:
         stem = posixpath.normpath(stem) if stem else "."

@@ -28,3 +28,7 @@ class Sources(Protocol):
         The file's own directory, the directory above its outermost package, the project's root and its ``src``.
         """
         ...
+
+    def packages(self, path: str) -> tuple[str, ...]:
+        """The packages that this file is in, innermost first: a program may be run from inside of them."""
+        ...

@@ -146,6 +146,10 @@ class FixtureSources:
         """The fixture's own folder: the one nearest to the root that holds one of its files."""
         return (min((str(PurePosixPath(each).parent) for each in self.texts), key=len),)
 
+    def packages(self, path: str) -> tuple[str, ...]:
+        """None: a fixture is run from its own folder."""
+        return ()
+
 
 def read_fixture(location: Path, root: Path) -> Fixture:
     """The fixture in a file or a folder below ``root``; its category and rule are the names of folder and file.

@@ -68,7 +68,7 @@ class Relevance:
 
     def _files(self, path: str, names: frozenset[str]) -> Iterator[str]:
         directory = posixpath.dirname(path)
-        roots = self.sources.roots(path)
+        roots = dict.fromkeys((*self.sources.roots(path), *self.sources.packages(path)))
         for name in sorted(names):
             dotted = name.lstrip(".")
             level = len(name) - len(dotted)

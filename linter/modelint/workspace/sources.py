@@ -38,6 +38,7 @@ class FileSources:
     _met: set[str] = attrs.field(factory=set)
     _kinds: dict[str, str] = attrs.field(factory=dict)
     _roots: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+    _packages: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     _lines: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     _notebooks: dict[str, Notebook | Unreadable] = attrs.field(factory=dict)
     _stamps: dict[str, tuple[int, int] | None] = attrs.field(factory=dict)
@@ -159,14 +160,25 @@ class FileSources:
             packaged = [name_of(one) for one in projects if _is_packaged(one)]
             project = name_of(projects[-1])
             outer = [name for name in map(name_of, projects) if not self.is_file(posixpath.join(name, "__init__.py"))]
-            above = directory
-            while self.is_file(posixpath.join(above, "__init__.py")) and name_of(posixpath.join(above, "..")) != above:
-                above = name_of(posixpath.join(above, ".."))
+            packages = self.packages(path)
+            above = name_of(posixpath.join(packages[-1], "..")) if packages else directory
             sources = [normal(posixpath.join(one, "src")) for one in (*packaged, project)]
             candidates = (directory, above, *packaged, *outer, project, *sources)
             found = dict.fromkeys(c for c in candidates if self.is_directory(c))
             self._roots[directory] = tuple(found)
         return self._roots[directory]
+
+    def packages(self, path: str) -> tuple[str, ...]:
+        """The packages that a file is in, innermost first."""
+        innermost = posixpath.dirname(normal(path)) or "."
+        if innermost not in self._packages:
+            found: dict[str, None] = {}
+            package = innermost
+            while self.is_file(posixpath.join(package, "__init__.py")) and package not in found:
+                found[package] = None
+                package = name_of(posixpath.join(package, ".."))
+            self._packages[innermost] = tuple(found)
+        return self._packages[innermost]
 
     def put(self, path: str, data: bytes | None) -> None:
         """Let a file hold other bytes than on disk, or (None) what is on disk."""

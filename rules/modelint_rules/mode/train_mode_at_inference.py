@@ -60,7 +60,7 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
         yield rule.at(
             call.place,
             f"this prediction runs {call.model}, whose content is unknown, in train mode (training=True); "
-            "pass training=False if it holds Dropout or BatchNormalization",
+            f"if it holds Dropout or BatchNormalization, {_advice(call, program)}",
             because=call.because,
             severity=Severity.WARNING,
             confidence=Confidence.MEDIUM,
