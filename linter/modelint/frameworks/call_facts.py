@@ -21,6 +21,7 @@ from modelint.frameworks.structure import contains
 from modelint.frameworks.tensors import Tensor
 from modelint.frameworks.trees import Tree, Trees, mode_of
 from modelint.program.frames import Arguments, Frame
+from modelint.program.statements import dotted_name
 from modelint.program.values import Instance, Union, Unknown, Value, alternatives
 
 EVALUATION_NAME = re.compile(
@@ -328,9 +329,11 @@ def is_inside(event: CallEvent, model: Value) -> bool:
 
 
 def bypass_of(site: Site) -> Site | None:
-    """The dot and the name of the method that a call is written with (``.call``)."""
+    """The dot and the name of the method that a call is written with (``.call``), if it can do without it."""
     called = site.node.func if isinstance(site.node, libcst.Call) else None
     if isinstance(called, libcst.Attribute) and called.attr.value in ("call", "forward"):
+        if isinstance(called.value, libcst.Call) and dotted_name(called.value.func) == "super":
+            return None
         return site.near(called.dot, called.attr)
     return None
 
