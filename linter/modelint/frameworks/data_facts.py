@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import libcst
 
 from modelint.documents import Site
+from modelint.documents.trees import descendants_of
 from modelint.facts import DroppedSamples, Passing, Purpose
 from modelint.frameworks.batching import Batching
 from modelint.frameworks.call_facts import EVALUATION_NAME, TRAINING_NAME, CallFacts
 from modelint.frameworks.events import CallEvent, DrawEvent, EvaluateEvent, Event, FitEvent
+from modelint.frameworks.feeding import counts_batches
 from modelint.frameworks.intent import path_to
+from modelint.frameworks.rounding import rounding_of
+from modelint.program.statements import dotted_name
 from modelint.program.values import Const
 
 
@@ -51,6 +56,7 @@ class DataUse:
                 yield from self._by_steps(event)
             elif isinstance(event, CallEvent) and self._evaluates(event):
                 yield from self._by_pipeline(event.batching, event.site, certain=True)
+                yield from self._by_rounds(event)
 
     def _evaluates(self, event: CallEvent) -> bool:
         """Whether a call is part of an evaluation of its data."""
@@ -92,6 +98,47 @@ class DataUse:
             how, what = f"{steps} is rounded down", ""
         drop = DroppedSamples(rounding.place, event.site, how, rounding.dropped, certain=not event.fixed_shapes)
         yield replace(drop, what=what) if what else drop
+
+
+    def _by_rounds(self, event: CallEvent) -> Iterator[DroppedSamples]:
+        """What a loop leaves out that takes a whole batch in each of ``range(samples // batch_size)`` rounds."""
+        loop = loop_around(event)
+        rounds = _rounds_of(loop) if isinstance(loop, libcst.For) else None
+        if rounds is None or not isinstance(loop, libcst.For) or not _takes_by_number(loop):
+            return
+        if self._is_evaluated_beside(event, loop):
+            return
+        interpreter = self.calls.trees.interpreter
+        size = event.batching.size if event.batching is not None and isinstance(event.batching.size, int) else None
+        rounding = rounding_of(rounds, interpreter, event.frame, partial(counts_batches, interpreter), size)
+        if rounding is not None and not rounding.again and not rounding.short:
+            how = "the number of rounds is rounded down"
+            yield DroppedSamples(rounding.place, event.site, how, rounding.dropped)
+
+    def _is_evaluated_beside(self, event: CallEvent, loop: libcst.CSTNode) -> bool:
+        """Whether the function that a loop is in runs the model on something else, perhaps on the rest."""
+        others = (one for one in self.calls.calls if one.frame is event.frame and one.model is event.model)
+        return any(loop not in path_to(one.site.script, one.site.node) for one in others)
+
+
+def _rounds_of(loop: libcst.For) -> libcst.BaseExpression | None:
+    """The number of rounds of a loop over ``range(number)``."""
+    over = loop.iter
+    while isinstance(over, libcst.Call) and over.args:
+        name = dotted_name(over.func).rpartition(".")[2]
+        if name in ("range", "trange"):
+            return over.args[0].value if len(over.args) == 1 or name == "trange" else None
+        if name not in ("tqdm", "track", "progress_bar"):
+            return None
+        over = over.args[0].value
+    return None
+
+
+def _takes_by_number(loop: libcst.For) -> bool:
+    """Whether each round takes a part of the data: that of its number, or the next one."""
+    number = loop.target.value if isinstance(loop.target, libcst.Name) else ""
+    names = (node.value for node in descendants_of(loop.body) if isinstance(node, libcst.Name))
+    return any(name == number or "next" in name for name in names)
 
 
 def _is_partial(event: EvaluateEvent) -> bool:
