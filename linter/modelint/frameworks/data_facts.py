@@ -99,7 +99,6 @@ class DataUse:
         drop = DroppedSamples(rounding.place, event.site, how, rounding.dropped, certain=not event.fixed_shapes)
         yield replace(drop, what=what) if what else drop
 
-
     def _by_rounds(self, event: CallEvent) -> Iterator[DroppedSamples]:
         """What a loop leaves out that takes a whole batch in each of ``range(samples // batch_size)`` rounds."""
         loop = loop_around(event)

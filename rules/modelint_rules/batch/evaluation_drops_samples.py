@@ -2,9 +2,9 @@
 
 `drop_remainder=True` in an evaluation pipeline, `steps = n // batch_size`, a loop over `range(n // batch_size)`, or a
 generator whose `__len__` is `n // batch_size`, leaves out up to a batch less one of the samples, always the same ones.
-The metric then depends on the batch size: of 1000 test samples 8 are left out at batch size 32, 232 at 256 and 488 at 512, and two results at
-different batch sizes are about different test sets. In time-series forecasting a whole family of published comparisons
-rested on this, the best scores being those of the largest batch.
+The metric then depends on the batch size: of 1000 test samples 8 are left out at batch size 32, 232 at 256 and 488 at
+512, and two results at different batch sizes are about different test sets. In time-series forecasting a whole family
+of published comparisons rested on this, the best scores being those of the largest batch.
 
 ## How to fix it
 
@@ -17,9 +17,9 @@ those of a full one. `len(generator)` is a number of batches already.
 Training pipelines may drop, and with BatchNorm they should. Of batches of one sample, of a length that the batch size
 divides, and of data that is repeated endlessly before it is batched, nothing is left over. Whoever takes some batches,
 or divides the number of steps by what is no batch size, wants a part; so may who runs the model on the rest behind the
-loop. A TPU that needs full batches: pad the last one
-and mask the padding out of the metric. The finding is of medium confidence where the number of steps is a constant,
-under a strategy for TPUs, and where the same batches are trained on.
+loop. A TPU that needs full batches: pad the last one and mask the padding out of the metric. The finding is of medium
+confidence where the number of steps is a constant, under a strategy for TPUs, and where the same batches are trained
+on.
 
 ## Fix safety
 
