@@ -575,7 +575,7 @@ class Frameworks:
                 return Builtin(f"{kind}.call", lambda i, a: call_model(i, instance, a, through="call"))
             layer = layer_kind(kind)
             if layer is not None:
-                stock = LayerObject(layer, {}, instance.cls.module.script.site(instance.cls.node), ())
+                stock = LayerObject(layer, {}, instance.cls.module.script.site(instance.cls.node.name), ())
                 return Builtin(f"{kind}.call", lambda i, a: call_layer(i, stock, a, bypass=True))
         if name in ("add_loss", "add_metric"):
             return Builtin(f"{kind}.{name}", _add_loss)

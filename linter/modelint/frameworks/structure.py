@@ -168,7 +168,7 @@ def _instance(interpreter: Interpreter, instance: Instance, arguments: Arguments
             return replace(run_forward(interpreter, instance, by_hand, style, arguments), by_hand=True)
         kind = layer_kind(base) if base is not None else None
         if kind is not None:
-            site = instance.cls.module.script.site(instance.cls.node)
+            site = instance.cls.module.script.site(instance.cls.node.name)
             return Structure(Style.LAYER, (Part(LayerObject(kind, {}, site, ()), site, Passing.FORWARDED),))
         return Structure(Style.LAYER, opaque=True)
     style = Style.MODEL if is_model_class(base) else Style.LAYER
