@@ -59,7 +59,7 @@ def note_mean_of_list(interpreter: Interpreter, tensors: list[Tensor], arguments
     """Record the mean of a list to which the means of batches were appended in one place."""
     script, node = arguments.site.script, arguments.node
     first = node.args[0].value if isinstance(node, libcst.Call) and node.args else None
-    if not isinstance(first, libcst.Name) or not isinstance(arguments.positional[0], ListObject):
+    if not isinstance(first, libcst.Name) or not isinstance(arguments.at(0), ListObject):
         return
     function = next((one for one in reversed(path_to(script, node)) if isinstance(one, libcst.FunctionDef)), None)
     appended = [one for one in descendants_of(function or script.module) if _appends_to(first.value, one)]

@@ -183,9 +183,9 @@ def run_forward(
     depth = sum(1 for one in interpreter.contexts if isinstance(one, ForwardContext))
     if depth > DEEPEST_MODEL:
         return Structure(style, opaque=True, method=method)
-    saved = interpreter.contexts, interpreter.guards, interpreter.loop_depth
+    saved = interpreter.contexts, interpreter.guards, interpreter.loop_depth, interpreter.rounds
     interpreter.contexts = [*(c for c in interpreter.contexts if isinstance(c, ForwardContext)), context]
-    interpreter.guards, interpreter.loop_depth = [], 0
+    interpreter.guards, interpreter.loop_depth, interpreter.rounds = [], 0, 1
     interpreter.steps_left = max(interpreter.steps_left, 400)
     if not interpreter.stack:
         interpreter.stack.append(method.module.frame)
@@ -194,7 +194,7 @@ def run_forward(
         call_with = _forward_arguments(interpreter, instance, method, arguments)
         interpreter.enter(method.bind(instance), call_with)
     finally:
-        interpreter.contexts, interpreter.guards, interpreter.loop_depth = saved
+        interpreter.contexts, interpreter.guards, interpreter.loop_depth, interpreter.rounds = saved
     parameter, default = mode_parameter(method)
     parts = tuple(context.parts[:MOST_PARTS])
     return Structure(style, parts, parameter, default, context.opaque, method, context=context)

@@ -45,6 +45,12 @@ if TYPE_CHECKING:
 DEEPEST_CALL = 40
 MOST_RECURSION = 2
 
+STEPS_FOR_MODEL = 300
+"""So many steps there are at least to make a model or layer of, whatever the program did before."""
+
+MOST_GRANTS = 30
+"""So many models and layers of a program are given them."""
+
 
 class Interpreter(Statements):
     """One abstract execution of a root module and all it reaches."""
@@ -56,6 +62,7 @@ class Interpreter(Statements):
         self.importer = importer
         self.store = store
         self.steps_left = steps
+        self._grants = MOST_GRANTS
         self.stop: Callable[[], None] | None = None  # raises if the result is not wanted any more
         self.guards: list[Guard] = []
         self.stack: list[Frame] = []
@@ -339,6 +346,10 @@ class Interpreter(Statements):
             if isinstance(base, Class) and base is not cls:
                 self.instances.setdefault(base.identity, instance)
         initializer = self.class_attribute(cls, "__init__")
+        if self.steps_left < STEPS_FOR_MODEL and self._grants and self.library_base(cls) is not None:
+            self._grants -= 1
+            self.steps_left = STEPS_FOR_MODEL
+            self.effects += 1
         if isinstance(initializer, Function):
             self.enter(initializer.bind(instance), arguments)
         elif cls.fields:

@@ -31,6 +31,9 @@ from modelint.program.values import (
 LONGEST_LOOP = 64
 """Loops of a known length up to this are unrolled."""
 
+MOST_ROUNDS = 256
+"""So many rounds of loops within loops are unrolled; further in, one round stands for all."""
+
 LONGEST_IDLE_LOOP = 16
 """The same for loops whose first rounds do nothing but compute."""
 
@@ -55,6 +58,7 @@ class Statements(Expressions):
     def __init__(self) -> None:
         super().__init__()
         self.loop_depth = 0
+        self.rounds = 1  # of the unrolled loops that are under way, multiplied
         self._executors: dict[type[libcst.CSTNode], Callable[[Any, Frame], Exit]] = {
             libcst.SimpleStatementLine: self._line,
             libcst.Expr: self._expression,
@@ -384,17 +388,15 @@ class Statements(Expressions):
         element was taken by itself.
         """
         items = iterable.iterate(self.own)
-        if items is not None and len(items) <= LONGEST_LOOP and self.steps_left > 0:
-            effects = self.own.effects
-            for done, item in enumerate(items):
-                if done == FIRST_ROUNDS and len(items) > LONGEST_IDLE_LOOP and self.own.effects == effects:
-                    break
-                self.assign(target, item, frame)
-                if not body():
-                    return True
-            else:
+        if items is not None and len(items) <= self.longest_loop and self.steps_left > 0:
+            rounds, self.rounds = self.rounds, self.rounds * max(1, len(items))
+            try:
+                done = self._unroll(target, items, frame, body)
+            finally:
+                self.rounds = rounds
+            if done == len(items):
                 return True
-            items = items[FIRST_ROUNDS:]
+            items = items[done:]
         element = iterable.element(self.own) if items is None or not items else join(items[0], items[-1])
         self.loop_depth += 1
         try:
@@ -402,6 +404,24 @@ class Statements(Expressions):
         finally:
             self.loop_depth -= 1
         return False
+
+    @property
+    def longest_loop(self) -> int:
+        """How many rounds a loop may have here to be unrolled."""
+        return min(LONGEST_LOOP, MOST_ROUNDS // self.rounds)
+
+    def _unroll(
+        self, target: libcst.BaseExpression, items: Sequence[Value], frame: Frame, body: Callable[[], bool]
+    ) -> int:
+        """Run a loop's body for one element after the other; how many have been, or all if the loop was left."""
+        effects = self.own.effects
+        for done, item in enumerate(items):
+            if done == FIRST_ROUNDS and len(items) > LONGEST_IDLE_LOOP and self.own.effects == effects:
+                return done
+            self.assign(target, item, frame)
+            if not body():
+                break
+        return len(items)
 
     def _repeat_body(self, begin: Callable[[], None], body: Callable[[], bool]) -> None:
         for again in (False, True):

@@ -46,6 +46,7 @@ class Call(NamedTuple):
     keywords: tuple[tuple[str, Value], ...]
     extra: bool
     loops: int
+    longest_loop: int  # that is unrolled
     surroundings: Hashable
 
 
@@ -134,6 +135,7 @@ class Recorder:
             tuple(arguments.keywords.items()),
             arguments.extra,
             min(interpreter.loop_depth, 3),
+            interpreter.longest_loop,
             interpreter.library.surroundings(interpreter),
         )
         try:
