@@ -76,3 +76,40 @@ class {name}(tf.keras.layers.Layer):
 """
     assert told(project, "jitter.py", source.format(name="RandomColorAffine")) == []
     assert told(project, "noise.py", source.format(name="Regularise")) == ["training-default-true"]
+
+
+LIBRARY = """
+import tensorflow as tf
+
+class Net(tf.keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.norm = tf.keras.layers.BatchNormalization()
+
+    def call(self, x, training=None):
+        return self.norm(x, training=training)
+
+def train(model, data):
+    optimizer = tf.keras.optimizers.Adam()
+    for x in data:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(model(x, training=True) ** 2)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+"""
+
+USES_LIBRARY = """
+import tensorflow as tf
+from library import Net, train
+
+train(Net(), tf.data.Dataset.from_tensor_slices(tf.zeros((8, 4))).batch(2))
+"""
+
+
+def test_the_small_batches_of_a_test_are_meant_wherever_they_arrive(project: Project) -> None:
+    project.write("library.py", LIBRARY)
+    project.write("test_library.py", USES_LIBRARY)
+    assert not project.concise("--select", "batchnorm-tiny-batch", ".")
+    project.write("run.py", USES_LIBRARY)
+    (line,) = project.concise("--select", "batchnorm-tiny-batch", ".")
+    assert line.startswith("library.py:16:")

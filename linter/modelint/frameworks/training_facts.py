@@ -321,9 +321,10 @@ def _feeds_loss(event: ReductionEvent) -> bool:
 
 def _meant(site: Site, batch_place: Site | None) -> str | None:
     """Why a batch size is taken for meant."""
-    if is_test(site.script.path):
+    places = [site] if batch_place is None else [site, batch_place]
+    if any(is_test(place.script.path) for place in places):
         return "a test"
-    return says_so(site) or (says_so(batch_place) if batch_place is not None else None)
+    return next((told for place in places if (told := says_so(place)) is not None), None)
 
 
 def _interval(size: int | Range | None) -> Interval | None:
