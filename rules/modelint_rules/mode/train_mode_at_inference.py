@@ -13,7 +13,7 @@ it switches the layers behind it to train mode as well. In Keras 3.6 to 3.15 `Re
 
 In a saved Keras model no call is written. There, what any `model(x)` does is reported at the layer that ends up in
 train mode, and whether `predict` and an exported model do so too. Augmentation that is alive by its own default alone
-is shown with `--pedantic`.
+is shown with `--pedantic`, and so is a prediction that passes `training=True` to a model of which nothing is known.
 
 ## How to fix it
 
