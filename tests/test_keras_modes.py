@@ -321,3 +321,38 @@ def test_a_recorded_default_of_false_keeps_a_leak_out() -> None:
 def test_outside_of_any_call_nothing_leaks() -> None:
     for version in KerasVersion:
         assert resolve(functional(RESIZING, BATCHNORM), Entry.BYPASS, Passing.ABSENT, version) == {P: True, Q: None}
+
+
+PARENTS = """
+import importlib, json, sys
+import numpy as np
+
+keras = importlib.import_module(sys.argv[1])
+
+class Silent(keras.layers.BatchNormalization):
+    def call(self, inputs, training=None):
+        return super().call(inputs)
+
+class Telling(keras.layers.BatchNormalization):
+    def call(self, inputs, training=None):
+        return super().call(inputs, training=training)
+
+def moves(layer):
+    x = np.random.default_rng(0).normal(3.0, 2.0, size=(64, 4)).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), layer])
+    model.compile("sgd", "mse")
+    model.fit(x, x, batch_size=64, verbose=0)
+    fitted = np.array(layer.moving_mean)
+    model(x, training=True)
+    return [bool(np.abs(fitted).max() > 0), bool(np.abs(np.array(layer.moving_mean) - fitted).max() > 0)]
+
+print(json.dumps({"silent": moves(Silent()), "telling": moves(Telling())}))
+"""
+
+
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_the_forward_pass_of_a_parent_is_handed_no_mode(library: str) -> None:
+    command = [sys.executable, "-c", PARENTS, library]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    measured = json.loads(ran.stdout.splitlines()[-1])
+    assert measured == {"silent": [False, False], "telling": [True, True]}
