@@ -15,9 +15,9 @@ from modelint.frameworks.batching import Batching
 from modelint.frameworks.call_facts import EVALUATION_NAME, TRAINING_NAME, CallFacts
 from modelint.frameworks.events import CallEvent, DrawEvent, EvaluateEvent, Event, FitEvent
 from modelint.frameworks.feeding import counts_batches
-from modelint.frameworks.intent import path_to
+from modelint.frameworks.intent import loop_around, path_to
 from modelint.frameworks.rounding import rounding_of
-from modelint.program.statements import dotted_name
+from modelint.program.statements import called_name
 from modelint.program.values import Const
 
 
@@ -69,7 +69,7 @@ class DataUse:
 
     def _has_own_loop(self, event: CallEvent | EvaluateEvent) -> bool:
         """Whether the loop around a call is one in which nothing is trained."""
-        loop = loop_around(event)
+        loop = loop_around(event.site.script, event.site.node)
         return loop is not None and all(
             loop not in path_to(call.site.script, call.site.node) for call in self._training
         )
@@ -101,11 +101,11 @@ class DataUse:
 
     def _by_rounds(self, event: CallEvent) -> Iterator[DroppedSamples]:
         """What a loop leaves out that takes a whole batch in each of ``range(samples // batch_size)`` rounds."""
-        loop = loop_around(event)
-        rounds = _rounds_of(loop) if isinstance(loop, libcst.For) else None
-        if rounds is None or not isinstance(loop, libcst.For) or not _takes_by_number(loop):
+        loop = loop_around(event.site.script, event.site.node)
+        if not isinstance(loop, libcst.For) or not _takes_by_number(loop):
             return
-        if self._is_evaluated_beside(event, loop):
+        rounds = _rounds_of(loop)
+        if rounds is None or self._is_evaluated_beside(event, loop):
             return
         interpreter = self.calls.trees.interpreter
         size = event.batching.size if event.batching is not None and isinstance(event.batching.size, int) else None
@@ -124,7 +124,7 @@ def _rounds_of(loop: libcst.For) -> libcst.BaseExpression | None:
     """The number of rounds of a loop over ``range(number)``."""
     over = loop.iter
     while isinstance(over, libcst.Call) and over.args:
-        name = dotted_name(over.func).rpartition(".")[2]
+        name = called_name(over)
         if name in ("range", "trange"):
             return over.args[0].value if len(over.args) == 1 or name == "trange" else None
         if name not in ("tqdm", "track", "progress_bar"):
@@ -144,16 +144,6 @@ def _is_partial(event: EvaluateEvent) -> bool:
     """Whether it may be that an evaluation is not meant to run over all of the data, or cannot."""
     chosen = isinstance(event.steps, Const) and event.steps.value is not None
     return chosen or event.fixed_shapes
-
-
-def loop_around(event: CallEvent | EvaluateEvent) -> libcst.CSTNode | None:
-    """The innermost loop in whose body a call is written."""
-    for above in reversed(path_to(event.site.script, event.site.node)):
-        if isinstance(above, (libcst.For, libcst.While)):
-            return above
-        if isinstance(above, libcst.FunctionDef):
-            return None
-    return None
 
 
 def is_named_training(event: CallEvent | EvaluateEvent) -> bool:

@@ -116,6 +116,16 @@ def _callee(call: libcst.Call) -> str:
     return name.value if isinstance(name, libcst.Name) else ""
 
 
+def loop_around(script: Script, node: libcst.CSTNode) -> libcst.For | libcst.While | None:
+    """The innermost loop of the same function around a node."""
+    for above in reversed(path_to(script, node)):
+        if isinstance(above, (libcst.For, libcst.While)):
+            return above
+        if isinstance(above, libcst.FunctionDef):
+            return None
+    return None
+
+
 def path_to(script: Script, node: libcst.CSTNode) -> list[libcst.CSTNode]:
     """The nodes around a node, outermost first."""
     path: list[libcst.CSTNode] = []

@@ -12,11 +12,11 @@ from modelint.facts import MeanOfBatchMeans, Purpose
 from modelint.frameworks.batching import Batching
 from modelint.frameworks.datasets import BatchCount
 from modelint.frameworks.events import CallEvent, Event, MeanEvent, record
-from modelint.frameworks.intent import path_to
+from modelint.frameworks.intent import loop_around, path_to
 from modelint.frameworks.tensors import Tensor, tensors_in
 from modelint.program.frames import Arguments, Frame
 from modelint.program.interpreter import Interpreter
-from modelint.program.statements import dotted_name
+from modelint.program.statements import called_name
 from modelint.program.values import ListObject, Value, alternatives
 
 _COUNTING = frozenset(("range", "trange", "xrange", "arange", "count"))
@@ -112,8 +112,7 @@ def _may_be_uneven(batching: Batching | None) -> bool:
 def _loop_of_batches(event: MeanEvent) -> libcst.For | None:
     """The loop over batches in which the means are added, if the division stands behind it and counts its rounds."""
     script = event.site.script
-    blocks = (libcst.For, libcst.While, libcst.FunctionDef)
-    loop = next((one for one in reversed(path_to(script, event.added)) if isinstance(one, blocks)), None)
+    loop = loop_around(script, event.added)
     if not isinstance(loop, libcst.For) or loop in path_to(script, event.site.node):
         return None
     if _is_counting(loop.iter) and not _takes_next(loop):
@@ -123,26 +122,22 @@ def _loop_of_batches(event: MeanEvent) -> libcst.For | None:
 
 def _is_counting(iterable: libcst.BaseExpression) -> bool:
     """Whether a loop runs over numbers or over what is written out, which are no batches."""
-    while isinstance(iterable, libcst.Call) and iterable.args and _function(iterable) in _THROUGH:
+    while isinstance(iterable, libcst.Call) and iterable.args and called_name(iterable) in _THROUGH:
         iterable = iterable.args[0].value
     if isinstance(iterable, libcst.Call):
-        return _function(iterable) in _COUNTING
+        return called_name(iterable) in _COUNTING
     return isinstance(iterable, (libcst.List, libcst.Tuple, libcst.Set))
 
 
 def _takes_next(loop: libcst.For) -> bool:
     """Whether each round of a loop asks for the next batch."""
-    return any(isinstance(node, libcst.Call) and "next" in _function(node) for node in descendants_of(loop.body))
-
-
-def _function(call: libcst.Call) -> str:
-    return dotted_name(call.func).rpartition(".")[2]
+    return any(isinstance(node, libcst.Call) and "next" in called_name(node) for node in descendants_of(loop.body))
 
 
 def _counts_rounds(divisor: libcst.CSTNode, loop: libcst.For) -> bool:
     """Whether a number is the length of what a loop runs over, or is counted up by one in each round."""
     over = loop.iter
-    while isinstance(over, libcst.Call) and over.args and _function(over) in _THROUGH | _COUNTING:
+    while isinstance(over, libcst.Call) and over.args and called_name(over) in _THROUGH | _COUNTING:
         over = over.args[0].value
     counted = _counted_in(loop)
     parts = list(descendants_of(divisor))
@@ -151,7 +146,7 @@ def _counts_rounds(divisor: libcst.CSTNode, loop: libcst.For) -> bool:
     for node in parts:
         if isinstance(node, libcst.Name) and node.value in counted:
             return True
-        if isinstance(node, libcst.Call) and _function(node) == "len" and node.args:
+        if isinstance(node, libcst.Call) and called_name(node) == "len" and node.args:
             return node.args[0].value.deep_equals(over)
     return divisor.deep_equals(over)
 
@@ -159,7 +154,7 @@ def _counts_rounds(divisor: libcst.CSTNode, loop: libcst.For) -> bool:
 def _counted_in(loop: libcst.For) -> set[str]:
     """The names that grow by one in each round of a loop."""
     names: set[str] = set()
-    if isinstance(loop.iter, libcst.Call) and _function(loop.iter) == "enumerate":
+    if isinstance(loop.iter, libcst.Call) and called_name(loop.iter) == "enumerate":
         first = loop.target.elements[0].value if isinstance(loop.target, libcst.Tuple) else None
         names.update([first.value] if isinstance(first, libcst.Name) else [])
     for node in descendants_of(loop.body):

@@ -18,7 +18,7 @@ from modelint.frameworks.running import Running
 from modelint.frameworks.signatures import imported_as
 from modelint.frameworks.trees import Trees
 from modelint.program.frames import Frame
-from modelint.program.statements import dotted_name
+from modelint.program.statements import called_name, dotted_name
 from modelint.program.values import Const
 
 BOTH = "keras.utils.set_random_seed"
@@ -275,7 +275,7 @@ def _following(event: Event) -> Iterator[libcst.CSTNode]:
 def _draws_by_numpy(statement: libcst.CSTNode) -> bool:
     """Whether a statement draws from NumPy's generator through another library."""
     for node in descendants_of(statement):
-        if isinstance(node, libcst.Call) and dotted_name(node.func).rpartition(".")[2] in _BY_NUMPY:
+        if isinstance(node, libcst.Call) and called_name(node) in _BY_NUMPY:
             return not any(argument.keyword and argument.keyword.value == "random_state" for argument in node.args)
     return False
 

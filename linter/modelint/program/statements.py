@@ -506,6 +506,11 @@ def dotted_name(node: libcst.CSTNode) -> str:
     return ".".join(reversed(parts))
 
 
+def called_name(call: libcst.Call) -> str:
+    """The last name of what is called (``mean`` of ``np.mean(x)``)."""
+    return dotted_name(call.func).rpartition(".")[2]
+
+
 def pattern_names(pattern: libcst.CSTNode) -> list[str]:
     """The names that a match pattern binds."""
     names: list[str] = []
