@@ -5,10 +5,9 @@ Takes a root file, executes it and what it reaches, enters what nothing calls, a
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Callable, Iterator
-
-import libcst
 
 from modelint.documents import Script
 from modelint.documents.trees import descendants_of
@@ -57,7 +56,7 @@ class Analysis:
         self.importer = Importer(self.sources, self.library)
         self.store = Store()
         self.summaries = Summaries()
-        self._called: dict[libcst.CSTNode, frozenset[str]] = {}  # of methods of imported modules
+        self._called: dict[ast.AST, frozenset[str]] = {}  # of methods of imported modules
 
     def has_imported(self, path: str) -> bool:
         """Whether a file was executed as a module that a root reaches."""
@@ -126,7 +125,7 @@ def reachable(root: ModuleState) -> Iterator[ModuleState]:
 
 
 def enter_the_rest(
-    interpreter: Interpreter, module: ModuleState, steps: int, called: dict[libcst.CSTNode, frozenset[str]]
+    interpreter: Interpreter, module: ModuleState, steps: int, called: dict[ast.AST, frozenset[str]]
 ) -> None:
     """Make an instance of every class nothing instantiates, and enter every function nothing calls."""
     interpreter.steps_left = steps
@@ -148,9 +147,7 @@ def enter_the_rest(
             interpreter.enter_unknown(function, instance)
 
 
-def enter_inherited(
-    interpreter: Interpreter, module: ModuleState, called: dict[libcst.CSTNode, frozenset[str]]
-) -> None:
+def enter_inherited(interpreter: Interpreter, module: ModuleState, called: dict[ast.AST, frozenset[str]]) -> None:
     """Enter inherited methods that nothing calls, that train, and that call what a class of the module defines.
 
     ``called`` keeps the names of what methods call.
@@ -174,10 +171,10 @@ def enter_inherited(
                     interpreter.enter_unknown(method, instance)
 
 
-def names_called(node: libcst.CSTNode) -> frozenset[str]:
+def names_called(node: ast.AST) -> frozenset[str]:
     """The names of the methods that a function calls."""
-    calls = (one.func for one in descendants_of(node) if isinstance(one, libcst.Call))
-    return frozenset(callee.attr.value for callee in calls if isinstance(callee, libcst.Attribute))
+    calls = (one.func for one in descendants_of(node) if isinstance(one, ast.Call))
+    return frozenset(callee.attr for callee in calls if isinstance(callee, ast.Attribute))
 
 
 def make_unknown(interpreter: Interpreter, cls: Class) -> None:
@@ -187,5 +184,5 @@ def make_unknown(interpreter: Interpreter, cls: Class) -> None:
     initializer = interpreter.class_attribute(cls, "__init__")
     if isinstance(initializer, Function):
         interpreter.enter_unknown(initializer, instance)
-    node = cls.node if isinstance(cls.node, libcst.CSTNode) else libcst.Name("_")
-    interpreter.library.instantiated(interpreter, instance, Arguments((), {}, node, interpreter.stack[-1], extra=True))
+    called = Arguments((), {}, cls.node, interpreter.stack[-1], extra=True)
+    interpreter.library.instantiated(interpreter, instance, called)

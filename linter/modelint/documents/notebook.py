@@ -13,14 +13,11 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from modelint.documents.ipython import Line, python_lines
 from modelint.documents.script import LARGEST_SOURCE, Script, Unreadable, check_text, parse_text, too_large
 from modelint.finding import Span
-
-if TYPE_CHECKING:
-    from modelint.documents.pieces import Pieces
 
 SUFFIX = ".ipynb"
 LARGEST_NOTEBOOK = 50_000_000
@@ -80,9 +77,9 @@ class Notebook:
         end_line, end_column = _in_cell(cell, span.end_line, span.end_column)
         return cell, Span(line, column, end_line, end_column)
 
-    def script(self, pieces: Pieces | None = None) -> Script | Unreadable:
-        """The module, parsed; sooner with the ``pieces`` of the text before."""
-        script = parse_text(self.path, self.text, pieces)
+    def script(self) -> Script | Unreadable:
+        """The module, parsed."""
+        script = parse_text(self.path, self.text)
         return replace(script, faults=self.faults) if isinstance(script, Script) else script
 
     def check(self) -> tuple[Unreadable, ...]:

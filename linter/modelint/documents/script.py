@@ -1,34 +1,29 @@
 """Python source: decoding, parsing, and places in it.
 
 Takes the bytes of a file, gives a ``Script`` or an ``Unreadable`` that says where and why it cannot be read. Reading
-never raises. Positions are not computed when parsing, for that costs twice the parse: a ``Site`` names a node, and
-the first one asked for its place has the positions of all sites of its script computed in one pass. libcst is imported
-by what needs a tree, so that a run over model files alone does without.
+never raises. The tree is Python's own: it is made ten times faster than one that keeps the text's form, which only a
+fix needs (``calls``), and then of the call in question alone. A ``Site`` names a node, or a part of one, whose place is
+computed when it is asked for.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from modelint.documents.encoding import encoding_of
+from modelint.documents.trees import Part, children_of
 from modelint.finding import Place, Span
 
 if TYPE_CHECKING:
-    import libcst
-
-    from modelint.documents.pieces import Pieces
-    from modelint.documents.positions import Anchor
     from modelint.written import WrittenCall
 
 LARGEST_SOURCE = 2_500_000
-"""Bytes of source that are still parsed; the tree takes about a hundred times as much memory."""
+"""Bytes of source that are still parsed."""
 
 
 LONG_LINE = 1_500
@@ -42,7 +37,7 @@ LONG_STATEMENT = 250
 DEEPEST = 1_000
 """Levels of syntax tree that are still examined."""
 
-STACK_BYTES = 256 * 1024 * 1024
+_DEFINES = re.compile(r"(?:async\s+)?(?:def|class)\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,72 +64,87 @@ class Script:
 
     path: str
     text: str
-    module: libcst.Module
+    module: ast.Module
     faults: tuple[Unreadable, ...] = ()
-    _wanted: set[libcst.CSTNode] = field(default_factory=set)
-    _spans: dict[libcst.CSTNode, Span] = field(default_factory=dict)
-    _within: dict[libcst.CSTNode, libcst.CSTNode] = field(default_factory=dict)
-    _anchors: dict[libcst.CSTNode, Anchor] | None = None
     _lines: list[str] = field(default_factory=list)
-    _parents: dict[libcst.CSTNode, libcst.CSTNode] = field(default_factory=dict)
+    _parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
 
-    def site(
-        self,
-        node: libcst.CSTNode,
-        stop: libcst.CSTNode | None = None,
-        closing: str = "",
-        within: libcst.CSTNode | None = None,
-    ) -> Site:
-        """The place of ``node``, to be computed when it is asked for.
+    def site(self, node: ast.AST, stop: ast.AST | None = None, part: Part = Part.WHOLE) -> Site:
+        """The place of ``node``, or of a part of it, to be computed when it is asked for.
 
-        It may reach up to the end of ``stop``, and from there over the next ``closing`` character. A place is found
-        sooner if the statement is given that the node probably stands ``within``.
+        It may reach up to the end of ``stop``.
         """
-        self._wanted.add(node)
-        if within is not None:
-            self._within[node] = within
-        if stop is not None:
-            self._wanted.add(stop)
-        return Site(self, node, stop, closing)
+        return Site(self, node, stop, part)
 
-    def statement_of(self, node: libcst.CSTNode) -> libcst.CSTNode | None:
-        """The statement that a node was said to stand in."""
-        return self._within.get(node)
+    def span(self, node: ast.AST, part: Part = Part.WHOLE) -> Span:
+        """Where a node stands, without parentheses around it. What has no place of its own stands at the beginning."""
+        if not isinstance(node, (ast.stmt, ast.expr, ast.arg, ast.keyword, ast.alias, ast.pattern, ast.excepthandler)):
+            return Span(1, 1, 1, 1)
+        whole = self._between(node, node)
+        if part is Part.NAME and isinstance(node, ast.arg):
+            return Span(whole.line, whole.column, whole.line, whole.column + len(node.arg))
+        if part is Part.MEMBER and isinstance(node, ast.Attribute):
+            return self._member(whole, node.attr)
+        if part is not Part.WHOLE and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            name = self._name(whole, node.name)
+            is_head = part is Part.HEAD and not isinstance(node, ast.ClassDef)
+            return self._head(name, node.args) if is_head and not isinstance(node, ast.ClassDef) else name
+        return whole
 
-    def span(self, node: libcst.CSTNode) -> Span:
-        """Where the node stands, without surrounding whitespace, parentheses included."""
-        from modelint.documents.positions import anchors_of, spans_in, spans_of
+    def _between(self, first: ast.AST, last: ast.AST) -> Span:
+        """From the beginning of one node to the end of another; Python counts columns in bytes, from 0."""
+        line, end_line = getattr(first, "lineno", 1), getattr(last, "end_lineno", None) or 1
+        column = self._column(line, getattr(first, "col_offset", 0))
+        return Span(line, column, end_line, self._column(end_line, getattr(last, "end_col_offset", None) or 0))
 
-        if node not in self._spans and node in self._within:
-            if self._anchors is None:
-                self._anchors = anchors_of(self.module, self.text, self.lines)
-            self._spans.update(spans_in(self.module, self._within[node], self._anchors))
-        if node not in self._spans:
-            self._wanted.add(node)
-            self._spans.update(spans_of(self.module, self._wanted))
-        return self._spans.get(node, Span(1, 1, 1, 1))
+    def _column(self, line: int, offset: int) -> int:
+        text = self.lines[line - 1] if line <= len(self.lines) else ""
+        return 1 + (offset if text.isascii() else len(text.encode()[:offset].decode(errors="replace")))
+
+    def _name(self, whole: Span, name: str) -> Span:
+        """The name of what is defined at a place; where it is on another line than its keyword, that."""
+        defines = _DEFINES.match(self.lines[whole.line - 1], whole.column - 1)
+        if defines is None:
+            return Span(whole.line, whole.column, whole.line, len(self.lines[whole.line - 1]) + 1)
+        return Span(whole.line, defines.end() + 1, whole.line, defines.end() + 1 + len(name))
+
+    def _head(self, name: Span, parameters: ast.arguments) -> Span:
+        """The name of a function and its parameters, up to the parenthesis that closes them."""
+        ends = [(name.end_line, name.end_column)]
+        for node in children_of(parameters):
+            span = self._between(node, node)
+            ends.append((span.end_line, span.end_column))
+        end_line, end_column = max(ends)
+        for number in range(end_line, len(self.lines) + 1):
+            found = self.lines[number - 1].find(")", end_column - 1)
+            if found >= 0:
+                return Span(name.line, name.column, number, found + 2)
+            end_column = 1
+        return name
+
+    def _member(self, whole: Span, name: str) -> Span:
+        """The dot and the name at the end of an attribute."""
+        begin = whole.end_column - len(name)
+        before = self.lines[whole.end_line - 1][: begin - 1].rstrip()
+        dot = len(before) if before.endswith(".") else begin
+        return Span(whole.end_line, dot, whole.end_line, whole.end_column)
+
+    def code(self, node: ast.AST) -> str:
+        """The text of a node."""
+        span = self.span(node)
+        lines = self.lines[span.line - 1 : span.end_line]
+        lines[-1] = lines[-1][: span.end_column - 1]
+        lines[0] = lines[0][span.column - 1 :]
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
         return f"Script({self.path!r})"
 
-    def over(self, span: Span, closing: str) -> Span:
-        """The span, prolonged over the next occurrence of a character."""
-        lines = self.lines
-        column = span.end_column
-        for number in range(span.end_line, len(lines) + 1):
-            found = lines[number - 1].find(closing, column - 1)
-            if found >= 0:
-                return Span(span.line, span.column, number, found + 2)
-            column = 1
-        return span
-
     @property
-    def parents(self) -> dict[libcst.CSTNode, libcst.CSTNode]:
+    def parents(self) -> dict[ast.AST, ast.AST]:
         """The node above each node; computed when it is first asked for."""
-        from modelint.documents.trees import children_of
-
         if not self._parents:
-            stack: list[libcst.CSTNode] = [self.module]
+            stack: list[ast.AST] = [self.module]
             while stack:
                 node = stack.pop()
                 for child in children_of(node):
@@ -155,23 +165,17 @@ class Site:
     """A node of a script, as a place that is computed on demand. Pickles as the resolved place."""
 
     script: Script
-    node: libcst.CSTNode
-    stop: libcst.CSTNode | None = None
-    closing: str = ""
+    node: ast.AST
+    stop: ast.AST | None = None
+    part: Part = Part.WHOLE
 
     def resolve(self) -> Place:
         """The place, resolved."""
-        span = self.script.span(self.node)
+        span = self.script.span(self.node, self.part)
         if self.stop is not None:
             end = self.script.span(self.stop)
             span = Span(span.line, span.column, end.end_line, end.end_column)
-        if self.closing:
-            span = self.script.over(span, self.closing)
         return Place(self.script.path, span)
-
-    def near(self, node: libcst.CSTNode, stop: libcst.CSTNode | None = None) -> Site:
-        """The place of another node of the same statement, or of all from it up to the end of ``stop``."""
-        return self.script.site(node, stop, within=self.script.statement_of(self.node))
 
     def written(self) -> WrittenCall | None:
         """How the call at the place is written; None if it is no call."""
@@ -205,11 +209,7 @@ def _decode(path: str, data: bytes) -> str | Unreadable:
 
 
 def _python_tree(path: str, text: str) -> ast.Module | Unreadable:
-    """What Python's own parser makes of the text, or why it does not accept it.
-
-    libcst overflows the stack, and takes quadratic time, on nesting that Python refuses at once; Python's messages
-    are also the better ones.
-    """
+    """What Python's own parser makes of the text, or why it does not accept it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes and the like are not our business
@@ -273,78 +273,43 @@ def _may_be_newer_syntax(refusal: Unreadable, text: str) -> bool:
     return deepest < 100 and depth == 0 and max(map(len, text.splitlines()), default=0) <= LONG_LINE
 
 
-def _parse(text: str, tree: ast.Module | None = None, pieces: Pieces | None = None) -> libcst.Module | None:
-    """Parse on a thread with a stack that holds the deepest tree Python accepts."""
-    import libcst
+def _parse_newer(refusal: Unreadable, text: str) -> ast.Module | None:
+    """The tree of a text in newer syntax than this Python's, as far as it is the same in older."""
+    if not _may_be_newer_syntax(refusal, text):
+        return None
+    from modelint.documents.newer_syntax import in_older_syntax
 
-    parsed: list[libcst.Module] = []
-
-    def parse() -> None:
-        failures = (libcst.ParserSyntaxError, RecursionError, MemoryError, UnicodeEncodeError)
-        if pieces is not None and tree is not None:
-            with suppress(*failures, ValueError):
-                parsed.append(pieces.parse(text, tree))
-                return
-        with suppress(*failures):
-            parsed.append(libcst.parse_module(text))
-
-    before = threading.stack_size(STACK_BYTES)
-    try:
-        thread = threading.Thread(target=parse)
-        thread.start()
-    finally:
-        threading.stack_size(before)
-    thread.join()
-    return parsed[0] if parsed else None
+    trees = (_python_tree(refusal.path, older) for older in in_older_syntax(text))
+    return next((tree for tree in trees if isinstance(tree, ast.Module)), None)
 
 
-def read_script(path: str, data: bytes, pieces: Pieces | None = None) -> Script | Unreadable:
-    """Decode and parse Python source. Never raises; ``path`` is only remembered.
-
-    A file that is edited is parsed sooner with the ``pieces`` of its text before.
-    """
+def read_script(path: str, data: bytes) -> Script | Unreadable:
+    """Decode and parse Python source. Never raises; ``path`` is only remembered."""
     text = _read_text(path, data)
-    return text if isinstance(text, Unreadable) else parse_text(path, text, pieces)
+    return text if isinstance(text, Unreadable) else parse_text(path, text)
 
 
-def parse_text(path: str, text: str, pieces: Pieces | None = None) -> Script | Unreadable:
+def parse_text(path: str, text: str) -> Script | Unreadable:
     """Parse the text of Python source."""
     tree = _python_tree(path, text)
-    if isinstance(tree, ast.Module):
-        module = _parse(text, tree, pieces)
-    elif _may_be_newer_syntax(tree, text):
-        module = _parse(text)
-    else:
-        return tree
-    if module is None:
-        return tree if isinstance(tree, Unreadable) else _refused_by_libcst(path, text)
-    return Script(path, text, module)
-
-
-_MIXED_INDENT = re.compile(r"^(?: +\t|\t+ )", re.MULTILINE)
-
-
-def _refused_by_libcst(path: str, text: str) -> Unreadable:
-    """That Python parses a file and libcst does not, which is known of one thing: tabs beside spaces."""
-    mixed = _MIXED_INDENT.search(text)
-    if mixed is None:
-        return Unreadable(path, "the file cannot be parsed", 1, 1)
-    line = text.count("\n", 0, mixed.start()) + 1
-    return Unreadable(path, "the indentation mixes tabs and spaces in a way that cannot be followed", line, 1)
+    if isinstance(tree, Unreadable):
+        newer = _parse_newer(tree, text)
+        if newer is None:
+            return tree
+        tree = newer
+    return Script(path, text, tree)
 
 
 def check_script(path: str, data: bytes) -> Unreadable | None:
-    """Why ``read_script`` would not read the source, or None: without building the tree, at a fifth of the time."""
+    """Why ``read_script`` would not read the source, or None."""
     text = _read_text(path, data)
     return text if isinstance(text, Unreadable) else check_text(path, text)
 
 
 def check_text(path: str, text: str) -> Unreadable | None:
     """Why ``parse_text`` would not parse the text, or None."""
-    refusal = _python_tree(path, text)
-    if isinstance(refusal, ast.Module) or (_may_be_newer_syntax(refusal, text) and _parse(text) is not None):
-        return None
-    return refusal
+    script = parse_text(path, text)
+    return script if isinstance(script, Unreadable) else None
 
 
 def too_large(path: str, size: int, limit: int) -> Unreadable:

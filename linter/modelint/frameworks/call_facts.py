@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
-import libcst
-
 from modelint.documents import Site
+from modelint.documents.trees import Part, same_code
 from modelint.facts import Because, Comparison, KerasVersion, Layer, Mode, Model, ModelCall, Passing, Purpose
 from modelint.frameworks.batching import Batching
 from modelint.frameworks.events import CallEvent, CompareEvent, Event, GradientEvent, ModeEvent
 from modelint.frameworks.given import GivenNetwork
 from modelint.frameworks.handed_on import is_literal, mode_written
-from modelint.frameworks.intent import are_side_by_side, is_named_so, is_sampling, iterated_over, says_so
+from modelint.frameworks.intent import are_side_by_side, first_given, is_named_so, is_sampling, iterated_over, says_so
 from modelint.frameworks.keras_modes import ALWAYS, Entry
 from modelint.frameworks.layers import LayerObject
 from modelint.frameworks.models import OpaqueModel, training_position
@@ -210,10 +210,10 @@ class CallFacts:
 
     def _is_own_endpoint(self, event: CallEvent, model: Value) -> bool:
         """Whether what is called is an attribute in which the model keeps its forward pass under another name."""
-        called = event.site.node.func if isinstance(event.site.node, libcst.Call) else None
-        if not isinstance(called, libcst.Attribute) or not isinstance(model, Instance):
+        called = event.site.node.func if isinstance(event.site.node, ast.Call) else None
+        if not isinstance(called, ast.Attribute) or not isinstance(model, Instance):
             return False
-        return self.trees.interpreter.store.get(model.identity, called.attr.value) is not None
+        return self.trees.interpreter.store.get(model.identity, called.attr) is not None
 
     def _mode_reason(self, event: CallEvent, tree: Tree) -> str:
         if event.passing is Passing.TRUE:
@@ -330,11 +330,11 @@ def is_inside(event: CallEvent, model: Value) -> bool:
 
 def bypass_of(site: Site) -> Site | None:
     """The dot and the name of the method that a call is written with (``.call``), if it can do without it."""
-    called = site.node.func if isinstance(site.node, libcst.Call) else None
-    if isinstance(called, libcst.Attribute) and called.attr.value in ("call", "forward"):
-        if isinstance(called.value, libcst.Call) and dotted_name(called.value.func) == "super":
+    called = site.node.func if isinstance(site.node, ast.Call) else None
+    if isinstance(called, ast.Attribute) and called.attr in ("call", "forward"):
+        if isinstance(called.value, ast.Call) and dotted_name(called.value.func) == "super":
             return None
-        return site.near(called.dot, called.attr)
+        return site.script.site(called, part=Part.MEMBER)
     return None
 
 
@@ -370,9 +370,11 @@ def _are_alike(one: frozenset[CallEvent], other: frozenset[CallEvent]) -> bool:
     if first.frame is not second.frame or first.through != second.through:
         return False
     match calls:
-        case libcst.Call(args=[given, *rest]), libcst.Call(args=[also, *more]):
-            alike = len(rest) == len(more) and all(a.deep_equals(b) for a, b in zip(rest, more, strict=True))
-            return alike and given.value.deep_equals(also.value)
+        case ast.Call() as call, ast.Call() as again:
+            given, also = first_given(call), first_given(again)
+            rest, more = [*call.args, *call.keywords][1:], [*again.args, *again.keywords][1:]
+            alike = len(rest) == len(more) and all(map(same_code, rest, more))
+            return alike and given is not None and also is not None and same_code(given, also)
     return False
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
-import libcst
-
 from modelint.documents import Site
-from modelint.documents.trees import descendants_of
+from modelint.documents.trees import FOR_LOOPS, ForNode, words_in
 from modelint.facts import DroppedSamples, Passing, Purpose
 from modelint.frameworks.batching import Batching
 from modelint.frameworks.call_facts import EVALUATION_NAME, TRAINING_NAME, CallFacts
@@ -102,7 +101,7 @@ class DataUse:
     def _by_rounds(self, event: CallEvent) -> Iterator[DroppedSamples]:
         """What a loop leaves out that takes a whole batch in each of ``range(samples // batch_size)`` rounds."""
         loop = loop_around(event.site.script, event.site.node)
-        if not isinstance(loop, libcst.For) or not _takes_by_number(loop):
+        if not isinstance(loop, FOR_LOOPS) or not _takes_by_number(loop):
             return
         rounds = _rounds_of(loop)
         if rounds is None or self._is_evaluated_beside(event, loop):
@@ -114,30 +113,30 @@ class DataUse:
             how = "the number of rounds is rounded down"
             yield DroppedSamples(rounding.place, event.site, how, rounding.dropped)
 
-    def _is_evaluated_beside(self, event: CallEvent, loop: libcst.CSTNode) -> bool:
+    def _is_evaluated_beside(self, event: CallEvent, loop: ast.AST) -> bool:
         """Whether the function that a loop is in runs the model on something else, perhaps on the rest."""
         others = (one for one in self.calls.calls if one.frame is event.frame and one.model is event.model)
         return any(loop not in path_to(one.site.script, one.site.node) for one in others)
 
 
-def _rounds_of(loop: libcst.For) -> libcst.BaseExpression | None:
+def _rounds_of(loop: ForNode) -> ast.expr | None:
     """The number of rounds of a loop over ``range(number)``."""
     over = loop.iter
-    while isinstance(over, libcst.Call) and over.args:
+    while isinstance(over, ast.Call) and over.args:
         name = called_name(over)
         if name in ("range", "trange"):
-            return over.args[0].value if len(over.args) == 1 or name == "trange" else None
+            is_number = len(over.args) + len(over.keywords) == 1 or name == "trange"
+            return over.args[0] if is_number else None
         if name not in ("tqdm", "track", "progress_bar"):
             return None
-        over = over.args[0].value
+        over = over.args[0]
     return None
 
 
-def _takes_by_number(loop: libcst.For) -> bool:
+def _takes_by_number(loop: ForNode) -> bool:
     """Whether each round takes a part of the data: that of its number, or the next one."""
-    number = loop.target.value if isinstance(loop.target, libcst.Name) else ""
-    names = (node.value for node in descendants_of(loop.body) if isinstance(node, libcst.Name))
-    return any(name == number or "next" in name for name in names)
+    number = loop.target.id if isinstance(loop.target, ast.Name) else ""
+    return any(name == number or "next" in name for name in words_in(*loop.body))
 
 
 def _is_partial(event: EvaluateEvent) -> bool:
@@ -167,10 +166,10 @@ def _shuffled(batchings: Iterable[Batching]) -> set[DrawEvent]:
     return {draw for one in batchings for draw in one.shuffled}
 
 
-def _places(batchings: Iterable[Batching]) -> set[libcst.CSTNode]:
+def _places(batchings: Iterable[Batching]) -> set[ast.AST]:
     """The calls that make batches."""
     return {node for one in batchings if (node := _batched_at(one)) is not None}
 
 
-def _batched_at(batching: Batching) -> libcst.CSTNode | None:
+def _batched_at(batching: Batching) -> ast.AST | None:
     return batching.site.node if batching.site is not None else None

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import libcst
-
-from modelint.documents.trees import descendants_of
+from modelint.documents.trees import words_in
 from modelint.frameworks.batching import Batching, common, either, size_of
 from modelint.frameworks.events import DrawEvent, record
 from modelint.frameworks.tensors import Tensor, first_tensor
@@ -134,8 +132,7 @@ def _batch(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> 
 
 def _is_for_fixed_shapes(interpreter: Interpreter) -> bool:
     """Whether the code under way stands under a test for a device that cannot take a smaller batch."""
-    nodes = (node for guard in interpreter.guards for node in descendants_of(guard.node))
-    return any("tpu" in node.value.lower() for node in nodes if isinstance(node, libcst.Name))
+    return any("tpu" in word.lower() for guard in interpreter.guards for word in words_in(guard.node))
 
 
 def _rebatch(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Value:
@@ -177,7 +174,7 @@ def _map(interpreter: Interpreter, dataset: Dataset, arguments: Arguments) -> Va
     element = dataset.element(interpreter)
     arity: int | None = None
     if isinstance(function, Function) and dataset.arity is None:
-        parameters = len(function.node.params.params)
+        parameters = len(function.node.args.args)
         parts = (element,) * max(1, parameters)
     else:
         parts = element.items if isinstance(element, Tuple) else (element,)

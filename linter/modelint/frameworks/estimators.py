@@ -61,7 +61,7 @@ class Estimator(Object):
     def _built(self, interpreter: Interpreter, settings: dict[str, Value], arguments: Arguments) -> Value:
         for one in alternatives(self.build):
             if isinstance(one, Function):
-                names = {parameter.name.value for parameter in named_parameters(one.node.params)}
+                names = {parameter.arg for parameter in named_parameters(one.node.args)}
                 taken = {name: value for name, value in settings.items() if name in names}
                 return interpreter.call(self.build, Arguments((), taken, arguments.node, arguments.frame))
         return self.build  # a model, as it is

@@ -6,14 +6,14 @@ their results. ``order`` grows along the execution.
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import libcst
-
 from modelint.documents import Site
+from modelint.documents.trees import FUNCTIONS, Part
 from modelint.facts import Passing, Setting
 from modelint.frameworks.keras_modes import ALWAYS, Training
 from modelint.program.frames import Frame
@@ -83,7 +83,7 @@ class Event:
         scope: Frame | None = self.frame
         while scope is not None:
             function = scope.function
-            if function is not None and function.owner is not None and isinstance(function.node, libcst.FunctionDef):
+            if function is not None and function.owner is not None and isinstance(function.node, FUNCTIONS):
                 return function
             scope = scope.caller
         return None
@@ -97,9 +97,9 @@ class Event:
     def forward_place(self) -> tuple[tuple[Site, str], ...]:
         """The method of a class that it happens in, as a reason."""
         method = self.method()
-        if method is None or not isinstance(method.node, libcst.FunctionDef):
+        if method is None or not isinstance(method.node, FUNCTIONS):
             return ((self.site, "in a forward pass"),)
-        return ((method.module.script.site(method.node.name), f"in the forward pass of {self.owner}"),)
+        return ((method.module.script.site(method.node, part=Part.NAME), f"in the forward pass of {self.owner}"),)
 
     def functions(self) -> list[str]:
         """The names of all functions under way, innermost first, but those of unit tests, which test anything."""
@@ -239,9 +239,9 @@ class DrawEvent(Event):
         while scope is not None and (scope.function is None or scope.function.bound is not self.forward):
             scope = scope.caller
         function = scope.function if scope is not None else None
-        if function is None or not isinstance(function.node, libcst.FunctionDef):
+        if function is None or not isinstance(function.node, FUNCTIONS):
             return ((self.site, f"in the forward pass of {self.owner}"),)
-        return ((function.module.script.site(function.node.name), f"in the forward pass of {self.owner}"),)
+        return ((function.module.script.site(function.node, part=Part.NAME), f"in the forward pass of {self.owner}"),)
 
 
 @dataclass(slots=True, eq=False)
@@ -276,8 +276,8 @@ class MeanEvent(Event):
     """A sum to which a loop adds the means of batches, divided by something."""
 
     calls: frozenset[CallEvent] = field(kw_only=True)  # of the models that it was computed from
-    added: libcst.CSTNode = field(kw_only=True)
-    divisor: libcst.CSTNode = field(kw_only=True)
+    added: ast.AST = field(kw_only=True)
+    divisor: ast.AST = field(kw_only=True)
     counted: bool = field(kw_only=True)  # the divisor is known to be a number of batches
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 from functools import reduce
 
-import libcst
-
-from modelint.documents.trees import children_of, descendants_of
+from modelint.documents.trees import FUNCTIONS, body_of, children_of, descendants_of
 from modelint.frameworks.batching import Batching, either, is_size_name, size_of
 from modelint.frameworks.datasets import Dataset
 from modelint.frameworks.rounding import is_known_in, is_size, names_of, number_of, rounded_division, written_as
@@ -126,15 +125,15 @@ def _measured(interpreter: Interpreter, instance: Instance, length: Function, it
     return Batching(size, is_assumed, instance.made, True, site, samples, how="__len__ is rounded down")
 
 
-def returned_by(function: Function) -> libcst.BaseExpression | None:
+def returned_by(function: Function) -> ast.expr | None:
     """What a function returns, if that is written in one place."""
-    returns: list[libcst.Return] = []
-    stack: list[libcst.CSTNode] = [function.node.body]
+    returns: list[ast.Return] = []
+    stack: list[ast.AST] = [*body_of(function.node)]
     while stack:
         node = stack.pop()
-        if isinstance(node, libcst.Return):
+        if isinstance(node, ast.Return):
             returns.append(node)
-        elif not isinstance(node, (libcst.FunctionDef, libcst.ClassDef, libcst.BaseExpression)):
+        elif not isinstance(node, (*FUNCTIONS, ast.ClassDef, ast.expr)):
             stack.extend(children_of(node))
     return returns[0].value if len(returns) == 1 else None
 
@@ -142,9 +141,9 @@ def returned_by(function: Function) -> libcst.BaseExpression | None:
 def _inside(interpreter: Interpreter, method: Function, instance: Instance) -> Frame:
     """A frame in which the instance is what the method calls itself."""
     frame = Frame(new_identity(), method.module, method.frame, method)
-    first = next(iter(method.node.params.params), None)
+    first = next(iter(method.node.args.args), None)
     if first is not None:
-        interpreter.store.set(frame.identity, first.name.value, instance)
+        interpreter.store.set(frame.identity, first.arg, instance)
     return frame
 
 
@@ -152,7 +151,7 @@ def _size_in(interpreter: Interpreter, functions: list[Function], frame: Frame) 
     """The batch size that functions speak of by its name, as a frame knows it; none if they know several."""
     found: dict[tuple[int | Range, bool], None] = {}
     for function in functions:
-        for node in descendants_of(function.node.body):
+        for node in descendants_of(*body_of(function.node)):
             named = _named(node)
             if named is not None and is_size_name(named):
                 size, is_assumed = size_of(interpreter.evaluate(node, frame))
@@ -161,9 +160,9 @@ def _size_in(interpreter: Interpreter, functions: list[Function], frame: Frame) 
     return next(iter(found)) if len(found) == 1 else (None, False)
 
 
-def _named(node: libcst.CSTNode) -> str | None:
+def _named(node: ast.AST) -> str | None:
     """The name, attribute or key that an expression is; None if it is computed otherwise."""
     match node:
-        case libcst.Name() | libcst.Attribute() | libcst.Subscript():
+        case ast.Name() | ast.Attribute() | ast.Subscript():
             return next(names_of(node), None)
     return None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-import libcst
-
+from modelint.documents.trees import same_code
 from modelint.facts import Passing
 from modelint.frameworks.batching import Batching
 from modelint.frameworks.datasets import Dataset
@@ -87,7 +87,7 @@ def _note_validation(interpreter: Interpreter, model: Value, arguments: Argument
     data, steps = arguments.keywords.get("validation_data"), arguments.keywords.get("validation_steps")
     if data is not None or steps is not None:
         written, epoch = _written(arguments, "validation_steps"), _written(arguments, "steps_per_epoch")
-        if written is not None and epoch is not None and written.deep_equals(epoch):
+        if written is not None and epoch is not None and same_code(written, epoch):
             written = None  # as many as the training takes, of whatever is evaluated on
         _note_evaluation(interpreter, model, arguments, "validation", data or UNKNOWN, steps, written)
         run_step(interpreter, model, "test_step", data or UNKNOWN, arguments)
@@ -100,7 +100,7 @@ def _note_evaluation(
     through: str,
     data: Value,
     steps: Value | None,
-    written: libcst.BaseExpression | None,
+    written: ast.expr | None,
 ) -> EvaluateEvent:
     """Record an evaluation of data, in a number of steps as it is written."""
     scopes = strategy_scopes(interpreter, model)
@@ -120,21 +120,22 @@ def _note_evaluation(
     return event
 
 
-def _written(arguments: Arguments, keyword: str, position: int | None = None) -> libcst.BaseExpression | None:
+def _written(arguments: Arguments, keyword: str, position: int | None = None) -> ast.expr | None:
     """How an argument is written."""
     node = arguments.node
-    for index, argument in enumerate(node.args if isinstance(node, libcst.Call) else ()):
-        if argument.star:
+    if not isinstance(node, ast.Call):
+        return None
+    for index, argument in enumerate(node.args):
+        if isinstance(argument, ast.Starred):
             return None
-        if argument.keyword is None and index == position:
-            return argument.value
-        if argument.keyword is not None and argument.keyword.value == keyword:
-            return argument.value
-    return None
+        if index == position:
+            return argument
+    named = next((one for one in node.keywords if one.arg in (None, keyword)), None)
+    return named.value if named is not None and named.arg is not None else None
 
 
 def _rounding(
-    interpreter: Interpreter, arguments: Arguments, batching: Batching | None, written: libcst.BaseExpression
+    interpreter: Interpreter, arguments: Arguments, batching: Batching | None, written: ast.expr
 ) -> Rounding | None:
     """What a number of steps leaves out."""
     size = batching.size if batching is not None and isinstance(batching.size, int) else None

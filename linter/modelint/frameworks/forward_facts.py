@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import libcst
-
 from modelint.documents import Site
-from modelint.documents.trees import descendants_of
+from modelint.documents.trees import FUNCTIONS, body_of, default_of, descendants_of
+from modelint.documents.trees import Part as NodePart
 from modelint.facts import ForwardPass, HardWiredMode, KerasVersion, LostMode, Mode, Model, Passing
 from modelint.frameworks.call_facts import bypass_of, is_literal_mode
 from modelint.frameworks.events import CallEvent, EvaluateEvent, Event, FitEvent, ModelEvent
@@ -57,13 +57,12 @@ class ForwardFacts:
         model = self.trees.model(instance, self.latest(), called)
         script = cls.module.script
         is_model = is_model_class(base_name(self.interpreter, instance))
-        assert isinstance(method.node, libcst.FunctionDef)
-        parameters = method.node.params
-        parameter = next(
-            (p for p in (*parameters.params, *parameters.kwonly_params) if p.name.value == structure.parameter), None
-        )
-        place = script.site(method.node.name, parameters, closing=")")
-        default = structure.default
+        assert isinstance(method.node, FUNCTIONS)
+        parameters = method.node.args
+        named = (*parameters.args, *parameters.kwonlyargs)
+        parameter = next((one for one in named if one.arg == structure.parameter), None)
+        default = default_of(parameters, parameter) if parameter is not None else None
+        place = script.site(method.node, part=NodePart.HEAD)
         is_run = not is_model or self._is_run_by_fit(instance)
         fitted = next((fit.site for fit in self.fits if is_run and self._is_of(fit.model, instance)), None)
         overridden = structure.method is not None and structure.method.node is not method.node
@@ -73,9 +72,9 @@ class ForwardFacts:
             owner=cls.name,
             kind="Model" if is_model else "Layer",
             parameter=structure.parameter,
-            default=default,
-            default_place=script.site(parameter.default) if parameter is not None and parameter.default else None,
-            parameter_place=script.site(parameter.name, parameter.default) if parameter is not None else place,
+            default=structure.default,
+            default_place=script.site(default) if default is not None else None,
+            parameter_place=script.site(parameter, default, NodePart.NAME) if parameter is not None else place,
             layers=model.layers,
             lost=tuple(self._lost(tree, place, method, is_model)) if hands_on else (),
             fitted_at=fitted,
@@ -226,13 +225,14 @@ def _named_deliberate(owner: str) -> str | None:
 
 def runs_itself(method: Function) -> bool:
     """Whether a method may call the object that it is a method of: as a function, or by the method it overrides."""
-    parameters = method.node.params.params
-    own = parameters[0].name.value if parameters else ""
-    attributes = [node for node in descendants_of(method.node.body) if isinstance(node, libcst.Attribute)]
+    parameters = method.node.args.args
+    own = parameters[0].arg if parameters else ""
+    nodes = list(descendants_of(*body_of(method.node)))
+    attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
     based_on = {node.value for node in attributes}
-    names = (node for node in descendants_of(method.node.body) if isinstance(node, libcst.Name))
-    return any(name.value == "super" or (name.value == own and name not in based_on) for name in names) or any(
-        isinstance(node.value, libcst.Name) and node.value.value == own and node.attr.value in ("call", "__call__")
+    names = (node for node in nodes if isinstance(node, ast.Name))
+    return any(name.id == "super" or (name.id == own and name not in based_on) for name in names) or any(
+        isinstance(node.value, ast.Name) and node.value.id == own and node.attr in ("call", "__call__")
         for node in attributes
     )
 
@@ -284,4 +284,4 @@ def _way_lost(tree: Tree, chain: list[Tree], place: Site, method: Function) -> _
 
 
 def _docstring(cls: Class) -> str:
-    return cls.node.get_docstring() or ""
+    return ast.get_docstring(cls.node) or ""

@@ -8,12 +8,11 @@ again, with networks in the place of such values.
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, field, replace
 
-import libcst
-
 from modelint.documents import Site
-from modelint.documents.trees import named_parameters
+from modelint.documents.trees import FUNCTIONS, Part, named_parameters
 from modelint.facts import Passing
 from modelint.frameworks import guards
 from modelint.frameworks.graph import forward_pass, is_differentiated, passing_of
@@ -47,12 +46,12 @@ class Origin:
     ``node`` is the function or the call, ``method_of`` the class that the function was entered for.
     """
 
-    node: libcst.CSTNode
-    method_of: libcst.CSTNode | None
+    node: ast.AST
+    method_of: ast.AST | None
     name: str
     attributes: tuple[str, ...] = ()
     place: Site | None = field(default=None, compare=False, repr=False)
-    parameter: libcst.Param | None = field(default=None, compare=False)
+    parameter: ast.arg | None = field(default=None, compare=False)
     definition: Function | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
@@ -97,10 +96,10 @@ def _passing(arguments: Arguments) -> Passing:
             return passing_of(arguments.keywords[name])
     if arguments.extra:
         return Passing.DYNAMIC
-    written = arguments.node.args if isinstance(arguments.node, libcst.Call) else ()
+    written = arguments.node.args if isinstance(arguments.node, ast.Call) else ()
     for argument, value in list(zip(written, arguments.positional, strict=False))[1:]:
         passing = passing_of(value)
-        if passing is not Passing.DYNAMIC or guards.speaks_of_mode(argument.value):
+        if passing is not Passing.DYNAMIC or guards.speaks_of_mode(argument):
             return passing
     return Passing.ABSENT
 
@@ -116,9 +115,9 @@ def parameter_value(interpreter: Interpreter, function: Function, instance: Inst
     given = given_in(interpreter)
     if given is None:
         return UNKNOWN
-    parameter = next((one for one in named_parameters(function.node.params) if one.name.value == name), None)
+    parameter = next((one for one in named_parameters(function.node.args) if one.arg == name), None)
     method_of = instance.cls.node if instance is not None else None
-    place = function.module.script.site(parameter.name) if parameter is not None else None
+    place = function.module.script.site(parameter, part=Part.NAME) if parameter is not None else None
     value = given.value(Origin(function.node, method_of, name, (), place, parameter, function))
     return join(value, NONE) if isinstance(value, GivenNetwork) and function.defaults.get(name) == NONE else value
 
@@ -172,7 +171,7 @@ def is_annotated_otherwise(interpreter: Interpreter, origin: Origin) -> bool:
     annotation = origin.parameter.annotation if origin.parameter is not None else None
     if origin.attributes or annotation is None or origin.definition is None:
         return False
-    found = interpreter.evaluate(annotation.annotation, origin.definition.frame)
+    found = interpreter.evaluate(annotation, origin.definition.frame)
     return any(_takes_no_mode(interpreter, one) for one in alternatives(found))
 
 
@@ -182,7 +181,7 @@ def _takes_no_mode(interpreter: Interpreter, cls: Value) -> bool:
     if not isinstance(cls, Class):
         return False
     method = interpreter.class_attribute(cls, "call") or interpreter.class_attribute(cls, "__call__")
-    if not isinstance(method, Function) or not isinstance(method.node, libcst.FunctionDef):
+    if not isinstance(method, Function) or not isinstance(method.node, FUNCTIONS):
         return False
-    parameters = method.node.params
-    return parameters.star_kwarg is None and all(one.name.value != "training" for one in named_parameters(parameters))
+    parameters = method.node.args
+    return parameters.kwarg is None and all(one.arg != "training" for one in named_parameters(parameters))

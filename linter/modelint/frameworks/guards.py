@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
-import libcst
-
-from modelint.documents.trees import children_of, descendants_of
+from modelint.documents.trees import FUNCTIONS, children_of, words_in
 from modelint.frameworks.keras_modes import ALWAYS, Training
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import Builtin, Const, Function, Union, Value
@@ -101,9 +100,9 @@ def operation(operator: str, operands: tuple[Value, ...]) -> Value | None:
         left, right = right, left
     if not is_mode(left) or not isinstance(right, Const) or right.value not in (None, True, False, 0, 1):
         return None
-    if operator in ("Is", "Equal"):
+    if operator in ("Is", "Eq"):
         return ModeTest(frozenset({v for v in ALWAYS if v == right.value and (v is None) == (right.value is None)}))
-    if operator in ("IsNot", "NotEqual"):
+    if operator in ("IsNot", "NotEq"):
         return ModeTest(frozenset({v for v in ALWAYS if v != right.value or (v is None) != (right.value is None)}))
     return None
 
@@ -147,30 +146,27 @@ def is_named_mode(interpreter: Interpreter) -> bool:
 
 def gates_by_mode(function: Function | None) -> bool:
     """Whether a function uses its mode parameter for more than handing it on, so that it may gate anything by it."""
-    if function is None or not isinstance(function.node, libcst.FunctionDef):
+    if function is None or not isinstance(function.node, FUNCTIONS):
         return False
-    names = {parameter.name.value for parameter in function.node.params.params} & MODE_PARAMETERS
+    names = {parameter.arg for parameter in function.node.args.args} & MODE_PARAMETERS
     if not names:
         return False
-    stack: list[libcst.CSTNode] = [function.node.body]
+    stack: list[ast.AST] = [*function.node.body]
     while stack:
         node = stack.pop()
-        if isinstance(node, libcst.Name) and node.value in names:
-            return True
-        if isinstance(node, libcst.Arg) and node.keyword is not None:
-            if not isinstance(node.value, libcst.Name):
-                stack.append(node.value)
-        elif isinstance(node, libcst.Attribute):
-            stack.append(node.value)
-        else:
-            stack.extend(children_of(node))
+        match node:
+            case ast.Name(id=name) | ast.arg(arg=name) if name in names:
+                return True
+            case ast.keyword(arg=str(), value=ast.Name()):
+                pass  # handed on
+            case _:
+                stack.extend(children_of(node))
     return False
 
 
-def speaks_of_mode(node: libcst.CSTNode) -> bool:
+def speaks_of_mode(node: ast.AST) -> bool:
     """Whether an expression is about the mode by its names."""
-    names = (one.value for one in descendants_of(node) if isinstance(one, libcst.Name))
-    return any(map(_MODE_WORD.search, names))
+    return any(map(_MODE_WORD.search, words_in(node)))
 
 
 LEARNING_PHASE = LearningPhase()

@@ -6,9 +6,8 @@ though at the layers there stands a name.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
-
-import libcst
 
 from modelint.documents.trees import named_parameters
 from modelint.program.frames import Frame
@@ -16,7 +15,7 @@ from modelint.program.frames import Frame
 MOST_FUNCTIONS = 12
 
 
-def mode_written(call: libcst.CSTNode, frame: Frame | None) -> Iterator[libcst.BaseExpression]:
+def mode_written(call: ast.AST, frame: Frame | None) -> Iterator[ast.expr]:
     """The expressions that a call in a frame may be passed the mode by, then those that its functions were passed.
 
     The constants True and False by position count for the mode.
@@ -27,30 +26,33 @@ def mode_written(call: libcst.CSTNode, frame: Frame | None) -> Iterator[libcst.B
         yield from _before(expression, frame)
 
 
-def is_literal(expression: libcst.BaseExpression) -> bool:
+def is_literal(expression: ast.expr) -> bool:
     """Whether a mode is written as a constant."""
-    if isinstance(expression, libcst.Name):
-        return expression.value in ("True", "False")
-    return isinstance(expression, libcst.Integer)
+    return isinstance(expression, ast.Constant) and isinstance(expression.value, int)  # True and False are numbers
 
 
-def _at(call: libcst.CSTNode) -> Iterator[libcst.BaseExpression]:
-    for argument in call.args if isinstance(call, libcst.Call) else ():
-        if argument.keyword is not None:
-            if argument.keyword.value == "training":
-                yield argument.value
-        elif isinstance(argument.value, libcst.Name):
-            yield argument.value
+def _at(call: ast.AST) -> Iterator[ast.expr]:
+    if not isinstance(call, ast.Call):
+        return
+    for argument in call.args:
+        match argument:
+            case ast.Name() | ast.Constant(value=True | False):
+                yield argument
+            case ast.Starred(value=ast.Name() as several):
+                yield several
+    for keyword in call.keywords:
+        if keyword.arg == "training" or (keyword.arg is None and isinstance(keyword.value, ast.Name)):
+            yield keyword.value
 
 
-def _before(expression: libcst.BaseExpression, frame: Frame | None) -> Iterator[libcst.BaseExpression]:
+def _before(expression: ast.expr, frame: Frame | None) -> Iterator[ast.expr]:
     """What was passed for a parameter that a name stands for in a frame, and so on."""
     for _ in range(MOST_FUNCTIONS):
-        if not isinstance(expression, libcst.Name):
+        if not isinstance(expression, ast.Name):
             return
-        while frame is not None and expression.value not in _parameters(frame):  # of a function around it
+        while frame is not None and expression.id not in _parameters(frame):  # of a function around it
             frame = frame.parent
-        passed = _passed(expression.value, frame) if frame is not None else None
+        passed = _passed(expression.id, frame) if frame is not None else None
         if frame is None or passed is None:
             return
         yield passed
@@ -61,19 +63,18 @@ def _parameters(frame: Frame) -> list[str]:
     """The parameters of the function that a frame executes."""
     if frame.function is None:
         return []
-    return [parameter.name.value for parameter in named_parameters(frame.function.node.params)]
+    return [parameter.arg for parameter in named_parameters(frame.function.node.args)]
 
 
-def _passed(name: str, frame: Frame) -> libcst.BaseExpression | None:
+def _passed(name: str, frame: Frame) -> ast.expr | None:
     """The argument that the call of a frame's function is passed for a parameter."""
     call = frame.called_from
-    if not isinstance(call, libcst.Call) or frame.function is None:
+    if not isinstance(call, ast.Call) or frame.function is None:
         return None
-    for argument in call.args:
-        if argument.keyword is not None and argument.keyword.value == name:
-            return argument.value
+    for keyword in call.keywords:
+        if keyword.arg == name:
+            return keyword.value
     index = _parameters(frame).index(name) - (frame.function.bound is not None)
-    positional = [argument for argument in call.args if argument.keyword is None]
-    if 0 <= index < len(positional) and not any(argument.star for argument in positional[: index + 1]):
-        return positional[index].value
+    if 0 <= index < len(call.args) and not any(isinstance(one, ast.Starred) for one in call.args[: index + 1]):
+        return call.args[index]
     return None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
-
-import libcst
+from collections.abc import Iterator
 
 from modelint.documents import Script, Site
-from modelint.documents.trees import descendants_of
+from modelint.documents.trees import FOR_LOOPS, FUNCTIONS, LOOPS, ForNode, descendants_of, same_code, words_in
 from modelint.frameworks.events import CallEvent
 from modelint.frameworks.handed_on import mode_written
+from modelint.program.statements import called_name
 
 _SAYS_SO = re.compile(
     r"intention|deliberate|on purpose|purposely|batch[ _]stat|statistics of the (test )?batch"
@@ -42,11 +43,16 @@ def says_so(site: Site) -> str | None:
 def is_named_so(event: CallEvent) -> str | None:
     """Why the mode of a call is taken for meant: what it is passed by, here or further out, says so by its name."""
     for expression in mode_written(event.site.node, event.frame):
-        for node in descendants_of(expression):
-            name = node.value if isinstance(node, (libcst.Name, libcst.SimpleString)) else ""
+        for name in (*words_in(expression), *_strings(expression)):
             if _SAYS_SO.search(name):
                 return f"{name} says so"
     return None
+
+
+def _strings(expression: ast.expr) -> Iterator[str]:
+    for node in descendants_of(expression):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
 def is_sampling(event: CallEvent) -> bool:
@@ -56,12 +62,12 @@ def is_sampling(event: CallEvent) -> bool:
     node = event.site.node
     path = path_to(event.site.script, node)
     for outer in reversed(path):
-        if isinstance(outer, (libcst.ListComp, libcst.GeneratorExp)):
-            return not _uses(node, _names(outer.for_in.target))
-        if isinstance(outer, libcst.For):
-            counted = isinstance(outer.iter, libcst.Call) and _callee(outer.iter) in ("range", "trange")
-            return counted and not _uses(node, _names(outer.target)) and not _rebinds_inputs(outer, node)
-        if isinstance(outer, (libcst.FunctionDef, libcst.Lambda)):
+        if isinstance(outer, (ast.ListComp, ast.GeneratorExp)):
+            return not _uses(node, set(words_in(outer.generators[0].target)))
+        if isinstance(outer, FOR_LOOPS):
+            counted = isinstance(outer.iter, ast.Call) and called_name(outer.iter) in ("range", "trange")
+            return counted and not _uses(node, set(words_in(outer.target))) and not _rebinds_inputs(outer, node)
+        if isinstance(outer, (*FUNCTIONS, ast.Lambda)):
             return False
     return False
 
@@ -69,9 +75,9 @@ def is_sampling(event: CallEvent) -> bool:
 def iterated_over(site: Site) -> list[str]:
     """The names in what the innermost loop around a site goes over, within its function."""
     for outer in reversed(path_to(site.script, site.node)):
-        if isinstance(outer, libcst.For):
-            return sorted(_names(outer.iter))
-        if isinstance(outer, libcst.FunctionDef):
+        if isinstance(outer, FOR_LOOPS):
+            return sorted(set(words_in(outer.iter)))
+        if isinstance(outer, FUNCTIONS):
             break
     return []
 
@@ -79,56 +85,61 @@ def iterated_over(site: Site) -> list[str]:
 def are_side_by_side(one: Site, other: Site) -> bool:
     """Whether two calls with one input stand in one block, or in two loops over the same data beside each other."""
     first, second = one.node, other.node
-    if one.script is not other.script or not isinstance(first, libcst.Call) or not isinstance(second, libcst.Call):
+    if one.script is not other.script or not isinstance(first, ast.Call) or not isinstance(second, ast.Call):
         return False
-    if not first.args or not second.args or not first.args[0].value.deep_equals(second.args[0].value):
+    given, also = first_given(first), first_given(second)
+    if given is None or also is None or not same_code(given, also):
         return False
     block, other_block = _blocks(one), _blocks(other)
     if first is second:  # in turn, if the loop goes over what is written out (``for training in (True, False)``)
-        return isinstance(block[-1], libcst.For) and isinstance(block[-1].iter, (libcst.List, libcst.Tuple))
+        return isinstance(block[-1], FOR_LOOPS) and isinstance(block[-1].iter, (ast.List, ast.Tuple))
     if block[-1] is other_block[-1]:
         return True
     loop, other_loop = block[-1], other_block[-1]
     same_data = (
-        isinstance(loop, libcst.For) and isinstance(other_loop, libcst.For) and loop.iter.deep_equals(other_loop.iter)
+        isinstance(loop, FOR_LOOPS) and isinstance(other_loop, FOR_LOOPS) and same_code(loop.iter, other_loop.iter)
     )
     return same_data and _distance(one.script, loop, other_loop) <= CLOSE
 
 
-def _distance(script: Script, one: libcst.CSTNode, other: libcst.CSTNode) -> float:
+def first_given(call: ast.Call) -> ast.expr | None:
+    """The value of the first argument of a call, by position or by name."""
+    if call.args:
+        first = call.args[0]
+        return first.value if isinstance(first, ast.Starred) else first
+    return call.keywords[0].value if call.keywords else None
+
+
+def _distance(script: Script, one: ast.AST, other: ast.AST) -> float:
     """How many statements apart two statements of one block stand."""
-    above = path_to(script, one)
-    body = getattr(above[-1], "body", ()) if above else ()
-    places = [index for index, statement in enumerate(body) if statement is one or statement is other]
-    return places[1] - places[0] if len(places) == 2 else float("inf")
+    above = script.parents.get(one)
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(above, name, ())
+        places = [index for index, statement in enumerate(block) if statement is one or statement is other]
+        if len(places) == 2:
+            return places[1] - places[0]
+    return float("inf")
 
 
-def _blocks(site: Site) -> list[libcst.CSTNode]:
+def _blocks(site: Site) -> list[ast.AST]:
     """The loops and functions around a site, the module first."""
-    blocks = (libcst.For, libcst.While, libcst.FunctionDef, libcst.Module)
+    blocks = (*LOOPS, *FUNCTIONS, ast.Module)
     return [node for node in path_to(site.script, site.node) if isinstance(node, blocks)]
 
 
-def _callee(call: libcst.Call) -> str:
-    name = call.func
-    while isinstance(name, libcst.Attribute):
-        name = name.attr
-    return name.value if isinstance(name, libcst.Name) else ""
-
-
-def loop_around(script: Script, node: libcst.CSTNode) -> libcst.For | libcst.While | None:
+def loop_around(script: Script, node: ast.AST) -> ForNode | ast.While | None:
     """The innermost loop of the same function around a node."""
     for above in reversed(path_to(script, node)):
-        if isinstance(above, (libcst.For, libcst.While)):
+        if isinstance(above, LOOPS):
             return above
-        if isinstance(above, libcst.FunctionDef):
+        if isinstance(above, FUNCTIONS):
             return None
     return None
 
 
-def path_to(script: Script, node: libcst.CSTNode) -> list[libcst.CSTNode]:
+def path_to(script: Script, node: ast.AST) -> list[ast.AST]:
     """The nodes around a node, outermost first."""
-    path: list[libcst.CSTNode] = []
+    path: list[ast.AST] = []
     above = script.parents.get(node)
     while above is not None:
         path.append(above)
@@ -136,16 +147,12 @@ def path_to(script: Script, node: libcst.CSTNode) -> list[libcst.CSTNode]:
     return path[::-1]
 
 
-def _names(target: libcst.CSTNode) -> set[str]:
-    return {node.value for node in descendants_of(target) if isinstance(node, libcst.Name)}
+def _uses(node: ast.AST, names: set[str]) -> bool:
+    return not set(words_in(node)).isdisjoint(names - {"_"})
 
 
-def _uses(node: libcst.CSTNode, names: set[str]) -> bool:
-    return bool(_names(node) & (names - {"_"}))
-
-
-def _rebinds_inputs(loop: libcst.For, call: libcst.CSTNode) -> bool:
+def _rebinds_inputs(loop: ForNode, call: ast.AST) -> bool:
     """Whether the loop computes the call's inputs anew each time: then it is no repetition of one prediction."""
-    used = _names(call)
-    targets = (node for node in descendants_of(loop.body) if isinstance(node, libcst.AssignTarget))
-    return any(_names(node.target) & used for node in targets)
+    used = set(words_in(call))
+    assigned = (node for node in descendants_of(*loop.body) if isinstance(node, ast.Assign))
+    return any(not used.isdisjoint(words_in(*node.targets)) for node in assigned)

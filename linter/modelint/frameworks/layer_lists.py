@@ -6,11 +6,10 @@ the list, it freezes some, and of a layer that stands for many it is then not kn
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 
-import libcst
-
-from modelint.documents.trees import descendants_of
+from modelint.documents.trees import LOOPS, descendants_of, words_in
 from modelint.frameworks.intent import path_to
 from modelint.frameworks.layers import LayerObject, Variables, note_trainable
 from modelint.program.frames import Frame
@@ -85,27 +84,27 @@ class SomeLayer(Value):
 def _is_reached(frame: Frame, is_batchnorm: bool | None) -> bool | None:
     """Whether the loop under way reaches its statement for a layer that is, or is not, a BatchNormalization."""
     assert frame.module is not None
-    inner = frame.statement
+    inner: ast.AST | None = frame.statement
     answers: list[bool | None] = []
     for outer in reversed(path_to(frame.module.script, inner) if inner is not None else []):
-        if isinstance(outer, libcst.If):
+        if isinstance(outer, ast.If):
             holds = _holds(outer.test, is_batchnorm)
-            answers.append(None if holds is None else holds is (inner is outer.body))
-        elif isinstance(outer, (libcst.For, libcst.While)):
-            left = any(isinstance(node, (libcst.Continue, libcst.Break)) for node in descendants_of(outer.body))
+            answers.append(None if holds is None else holds is (inner in outer.body))
+        elif isinstance(outer, LOOPS):
+            left = any(isinstance(node, (ast.Continue, ast.Break)) for node in descendants_of(*outer.body))
             return False if False in answers else None if left or None in answers else True
         inner = outer
     return None if None in answers else all(answers)
 
 
-def _holds(test: libcst.BaseExpression, is_batchnorm: bool | None) -> bool | None:
+def _holds(test: ast.expr, is_batchnorm: bool | None) -> bool | None:
     """Whether a test on a layer holds; None if that is not known, or if it is on something else."""
-    if isinstance(test, libcst.UnaryOperation) and isinstance(test.operator, libcst.Not):
-        inverse = _holds(test.expression, is_batchnorm)
-        return None if inverse is None else not inverse
-    if not (isinstance(test, libcst.Call) and isinstance(test.func, libcst.Name) and test.func.value == "isinstance"):
-        return None
-    classes = [node.value for node in descendants_of(test.args[-1]) if isinstance(node, libcst.Name)]
-    if any("BatchNorm" in name for name in classes):
-        return is_batchnorm
-    return False if is_batchnorm else None
+    match test:
+        case ast.UnaryOp(op=ast.Not()):
+            inverse = _holds(test.operand, is_batchnorm)
+            return None if inverse is None else not inverse
+        case ast.Call(func=ast.Name(id="isinstance"), args=[*_, classes]):
+            if any("BatchNorm" in name for name in words_in(classes)):
+                return is_batchnorm
+            return False if is_batchnorm else None
+    return None

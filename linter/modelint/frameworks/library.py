@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 from collections.abc import Callable, Hashable
 
-import libcst
-
+from modelint.documents.trees import Part as NodePart
 from modelint.facts import Declared, Passing
 from modelint.frameworks import dataset_sources, datasets, estimators, given, guards
 from modelint.frameworks import keras_layers as table
@@ -114,7 +114,7 @@ FORWARD_METHODS = frozenset(
 )
 
 
-COMPARING = frozenset(("Equal", "NotEqual", "LessThan", "LessThanEqual", "GreaterThan", "GreaterThanEqual"))
+COMPARING = frozenset(("Eq", "NotEq", "Lt", "LtE", "Gt", "GtE"))
 """Operators that give a mask: what it selects is not as long as it is."""
 
 
@@ -190,8 +190,8 @@ class RandomModule(External):
         if function not in SEEDING or frame.module is None or not _is_number(value):
             return
         match frame.statement:
-            case libcst.Assign(targets=[libcst.AssignTarget(target=libcst.Attribute())]) as node:
-                site = frame.module.script.site(node, within=node)
+            case ast.Assign(targets=[ast.Attribute()]) as node:
+                site = frame.module.script.site(node)
                 record(interpreter, SeedEvent(site, frame, name=function, seed=value, overwrites=True))
 
 
@@ -233,8 +233,8 @@ def _run_main(interpreter: Interpreter, arguments: Arguments) -> Value:
 def _variable(interpreter: Interpreter, arguments: Arguments) -> Value:
     """A variable. One that a forward pass makes for itself, under a name of its own, carries nothing to the next."""
     statement = arguments.frame.statement
-    targets = statement.targets if isinstance(statement, libcst.Assign) else ()
-    is_local = bool(targets) and all(isinstance(target.target, libcst.Name) for target in targets)
+    targets = statement.targets if isinstance(statement, ast.Assign) else ()
+    is_local = bool(targets) and all(isinstance(target, ast.Name) for target in targets)
     return Tensor(parameter=not (is_local and forward_pass(interpreter) is not None))
 
 
@@ -486,7 +486,7 @@ class Frameworks:
                 given.note_call(interpreter, callee, arguments)
             _note_unknown_part(interpreter, arguments)
             match arguments.node:
-                case libcst.Call(func=libcst.Attribute(attr=libcst.Name(value=name))) if name in EXACT_ASSERTIONS:
+                case ast.Call(func=ast.Attribute(attr=name)) if name in EXACT_ASSERTIONS:
                     note_comparison(interpreter, name, arguments)
         if _is_seeding(callee, arguments.node):
             record(interpreter, SeedEvent(arguments.site, arguments.frame, name="unknown", seed=arguments.at(0)))
@@ -510,7 +510,7 @@ class Frameworks:
         return given.parameter_value(interpreter, function, instance, name)
 
     def operation(
-        self, interpreter: Interpreter, operator: str, operands: tuple[Value, ...], node: libcst.CSTNode, frame: Frame
+        self, interpreter: Interpreter, operator: str, operands: tuple[Value, ...], node: ast.AST, frame: Frame
     ) -> Value | None:
         on_mode = guards.operation(operator, operands)
         if on_mode is not None:
@@ -526,25 +526,25 @@ class Frameworks:
             return None
         if operator in ("And", "Or"):
             return None
-        if operator in ("Equal", "NotEqual") and len(operands) == 2:
-            compare(interpreter, "==" if operator == "Equal" else "!=", *operands, Arguments(operands, {}, node, frame))
+        if operator in ("Eq", "NotEq") and len(operands) == 2:
+            compare(interpreter, "==" if operator == "Eq" else "!=", *operands, Arguments(operands, {}, node, frame))
             for tensor in tensors:
                 use(interpreter, tensor, "decision")
         note_mixing(interpreter, tensors)
-        if operator == "Multiply":
+        if operator == "Mult":
             note_product(interpreter, tensors)
         elif operator in ORDERING:
             note_mask(interpreter, tensors)
         averages = all(t.row_mean for t in tensors)
-        sums = operator in ("Add", "Subtract")
+        sums = operator in ("Add", "Sub")
         added_at = next((t.accumulated for t in tensors if t.accumulated is not None), None)
-        if operator == "Divide" and added_at is not None:
+        if operator == "Div" and added_at is not None:
             note_mean_of_means(interpreter, tensors, operands[-1], added_at, node, frame)
         elif averages and operator == "Add" and interpreter.loop_depth > 0 and adds_to_itself(node, frame):
             added_at = node
         return merged(
             tensors,
-            elementwise=operator != "MatrixMultiply",
+            elementwise=operator != "MatMult",
             batch_first=any(t.batch_first for t in tensors),
             shape=None if operator in COMPARING else broadcast([t.shape for t in tensors]),
             row_mean=averages and (len(tensors) == 1 or sums),
@@ -575,7 +575,9 @@ class Frameworks:
                 return Builtin(f"{kind}.call", lambda i, a: call_model(i, instance, a, through="call"))
             layer = layer_kind(kind)
             if layer is not None:
-                stock = LayerObject(layer, {}, instance.cls.module.script.site(instance.cls.node.name), ())
+                stock = LayerObject(
+                    layer, {}, instance.cls.module.script.site(instance.cls.node, part=NodePart.NAME), ()
+                )
                 return Builtin(f"{kind}.call", lambda i, a: call_layer(i, stock, a, bypass=True))
         if name in ("add_loss", "add_metric"):
             return Builtin(f"{kind}.{name}", _add_loss)
@@ -628,7 +630,7 @@ class Frameworks:
     def decorate(self, interpreter: Interpreter, decorator: Value, function: Function | Class) -> Value | None:
         return None
 
-    def dropped(self, interpreter: Interpreter, value: Value, node: libcst.CSTNode, frame: Frame) -> None:
+    def dropped(self, interpreter: Interpreter, value: Value, node: ast.AST, frame: Frame) -> None:
         for tensor in tensors_in((value,), interpreter):
             for call in tensor.calls:
                 if call.site.node is node:
@@ -651,19 +653,19 @@ def _note_unknown_part(interpreter: Interpreter, arguments: Arguments) -> None:
     """Note that a forward pass runs something of its owner's of which nothing is known (``self.backbone(x)``)."""
     context = forward_pass(interpreter)
     match arguments.node:
-        case libcst.Call(func=libcst.Attribute(value=libcst.Name(value="self"))):
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="self"))):
             if context is not None and not context.opaque and any(True for _ in tensors_in(arguments.positional)):
                 context.opaque = True
                 interpreter.effects += 1
 
 
-def _is_seeding(callee: Value, node: libcst.CSTNode) -> bool:
+def _is_seeding(callee: Value, node: ast.AST) -> bool:
     """Whether an unknown call sets a seed, by its name (``seed_everything``, ``utils.set_random_seeds``)."""
     if isinstance(callee, External):
         name = callee.dotted
         if name.startswith(("numpy.", "torch.", "tensorflow.", "keras.")):
             return False
-    elif isinstance(node, libcst.Call):
+    elif isinstance(node, ast.Call):
         name = dotted_name(node.func)
     else:
         return False

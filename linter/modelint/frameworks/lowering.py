@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-
-import libcst
 
 from modelint.documents import Site
 from modelint.facts import Fact, KerasVersion, Program, Purpose, Settings
@@ -127,7 +126,7 @@ def _is_training(event: Event, calls: CallFacts) -> bool:
 
 def _place_in(event: Event, root: ModuleState | None) -> Site | None:
     """Where in the root file an event happens, itself or in what is called there."""
-    node: libcst.CSTNode | None = event.site.node
+    node: ast.AST | None = event.site.node
     scope: Frame | None = event.frame
     while scope is not None and scope.module is not root:
         node, scope = scope.called_from, scope.caller

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-import libcst
-
-from modelint.documents.trees import descendants_of
+from modelint.documents.trees import FOR_LOOPS, FUNCTIONS, ForNode, descendants_of, same_code, words_in
 from modelint.facts import MeanOfBatchMeans, Purpose
 from modelint.frameworks.batching import Batching
 from modelint.frameworks.datasets import BatchCount
@@ -26,27 +25,27 @@ _OF_BATCHES = re.compile(
 )
 
 
-def adds_to_itself(node: libcst.CSTNode, frame: Frame) -> bool:
+def adds_to_itself(node: ast.AST, frame: Frame) -> bool:
     """Whether an addition adds to a sum: ``total += x``, ``total = total + x``."""
     statement = frame.statement
-    if isinstance(node, libcst.AugAssign):
+    if isinstance(node, ast.AugAssign):
         return True
-    if not isinstance(statement, libcst.Assign) or statement.value is not node or len(statement.targets) != 1:
+    if not isinstance(statement, ast.Assign) or statement.value is not node or len(statement.targets) != 1:
         return False
-    target = statement.targets[0].target
-    return isinstance(node, libcst.BinaryOperation) and any(target.deep_equals(one) for one in (node.left, node.right))
+    target = statement.targets[0]
+    return isinstance(node, ast.BinOp) and any(same_code(target, one) for one in (node.left, node.right))
 
 
 def note_mean_of_means(
     interpreter: Interpreter,
     tensors: list[Tensor],
     count: Value,
-    added: libcst.CSTNode,
-    node: libcst.CSTNode,
+    added: ast.AST,
+    node: ast.AST,
     frame: Frame,
 ) -> None:
     """Record that a sum of batch means is divided by something, perhaps by the number of batches."""
-    divisor = node.right if isinstance(node, libcst.BinaryOperation) else getattr(node, "value", None)
+    divisor = node.right if isinstance(node, ast.BinOp) else getattr(node, "value", None)
     assert frame.module is not None
     if divisor is not None:
         calls = frozenset(call for tensor in tensors for call in tensor.calls)
@@ -58,21 +57,21 @@ def note_mean_of_means(
 def note_mean_of_list(interpreter: Interpreter, tensors: list[Tensor], arguments: Arguments) -> None:
     """Record the mean of a list to which the means of batches were appended in one place."""
     script, node = arguments.site.script, arguments.node
-    first = node.args[0].value if isinstance(node, libcst.Call) and node.args else None
-    if not isinstance(first, libcst.Name) or not isinstance(arguments.at(0), ListObject):
+    first = node.args[0] if isinstance(node, ast.Call) and node.args else None
+    if not isinstance(first, ast.Name) or not isinstance(arguments.at(0), ListObject):
         return
-    function = next((one for one in reversed(path_to(script, node)) if isinstance(one, libcst.FunctionDef)), None)
-    appended = [one for one in descendants_of(function or script.module) if _appends_to(first.value, one)]
+    function = next((one for one in reversed(path_to(script, node)) if isinstance(one, FUNCTIONS)), None)
+    appended = [one for one in descendants_of(function or script.module) if _appends_to(first.id, one)]
     if len(appended) == 1:
         calls = frozenset(call for tensor in tensors for call in tensor.calls)
         event = MeanEvent(arguments.site, arguments.frame, calls=calls, added=appended[0], divisor=node, counted=True)
         record(interpreter, event)
 
 
-def _appends_to(name: str, node: libcst.CSTNode) -> bool:
+def _appends_to(name: str, node: ast.AST) -> bool:
     """Whether a node is ``name.append(...)``."""
     match node:
-        case libcst.Call(func=libcst.Attribute(value=libcst.Name(value=held), attr=libcst.Name(value="append"))):
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=held), attr="append")):
             return held == name
     return False
 
@@ -109,66 +108,65 @@ def _may_be_uneven(batching: Batching | None) -> bool:
     return batching is None or (not batching.drops and batching.partial != 0)
 
 
-def _loop_of_batches(event: MeanEvent) -> libcst.For | None:
+def _loop_of_batches(event: MeanEvent) -> ForNode | None:
     """The loop over batches in which the means are added, if the division stands behind it and counts its rounds."""
     script = event.site.script
     loop = loop_around(script, event.added)
-    if not isinstance(loop, libcst.For) or loop in path_to(script, event.site.node):
+    if not isinstance(loop, FOR_LOOPS) or loop in path_to(script, event.site.node):
         return None
     if _is_counting(loop.iter) and not _takes_next(loop):
         return None
     return loop if event.counted or _counts_rounds(event.divisor, loop) else None
 
 
-def _is_counting(iterable: libcst.BaseExpression) -> bool:
+def _is_counting(iterable: ast.expr) -> bool:
     """Whether a loop runs over numbers or over what is written out, which are no batches."""
-    while isinstance(iterable, libcst.Call) and iterable.args and called_name(iterable) in _THROUGH:
-        iterable = iterable.args[0].value
-    if isinstance(iterable, libcst.Call):
+    while isinstance(iterable, ast.Call) and iterable.args and called_name(iterable) in _THROUGH:
+        iterable = iterable.args[0]
+    if isinstance(iterable, ast.Call):
         return called_name(iterable) in _COUNTING
-    return isinstance(iterable, (libcst.List, libcst.Tuple, libcst.Set))
+    return isinstance(iterable, (ast.List, ast.Tuple, ast.Set))
 
 
-def _takes_next(loop: libcst.For) -> bool:
+def _takes_next(loop: ForNode) -> bool:
     """Whether each round of a loop asks for the next batch."""
-    return any(isinstance(node, libcst.Call) and "next" in called_name(node) for node in descendants_of(loop.body))
+    return any(isinstance(node, ast.Call) and "next" in called_name(node) for node in descendants_of(*loop.body))
 
 
-def _counts_rounds(divisor: libcst.CSTNode, loop: libcst.For) -> bool:
+def _counts_rounds(divisor: ast.AST, loop: ForNode) -> bool:
     """Whether a number is the length of what a loop runs over, or is counted up by one in each round."""
     over = loop.iter
-    while isinstance(over, libcst.Call) and over.args and called_name(over) in _THROUGH | _COUNTING:
-        over = over.args[0].value
+    while isinstance(over, ast.Call) and over.args and called_name(over) in _THROUGH | _COUNTING:
+        over = over.args[0]
     counted = _counted_in(loop)
     parts = list(descendants_of(divisor))
-    if any(isinstance(node, libcst.Multiply) for node in parts):
+    if any(isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) for node in parts):
         return False  # by a number of samples
     for node in parts:
-        if isinstance(node, libcst.Name) and node.value in counted:
+        if isinstance(node, ast.Name) and node.id in counted:
             return True
-        if isinstance(node, libcst.Call) and called_name(node) == "len" and node.args:
-            return node.args[0].value.deep_equals(over)
-    return divisor.deep_equals(over)
+        if isinstance(node, ast.Call) and called_name(node) == "len" and node.args:
+            return same_code(node.args[0], over)
+    return same_code(divisor, over)
 
 
-def _counted_in(loop: libcst.For) -> set[str]:
+def _counted_in(loop: ForNode) -> set[str]:
     """The names that grow by one in each round of a loop."""
     names: set[str] = set()
-    if isinstance(loop.iter, libcst.Call) and called_name(loop.iter) == "enumerate":
-        first = loop.target.elements[0].value if isinstance(loop.target, libcst.Tuple) else None
-        names.update([first.value] if isinstance(first, libcst.Name) else [])
-    for node in descendants_of(loop.body):
+    if isinstance(loop.iter, ast.Call) and called_name(loop.iter) == "enumerate":
+        first = loop.target.elts[0] if isinstance(loop.target, ast.Tuple) else None
+        names.update([first.id] if isinstance(first, ast.Name) else [])
+    for node in descendants_of(*loop.body):
         match node:
-            case libcst.AugAssign(target=libcst.Name(value=name), operator=libcst.AddAssign()) if _is_one(node.value):
+            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add()) if _is_one(node.value):
                 names.add(name)
     return names
 
 
-def _is_one(node: libcst.BaseExpression) -> bool:
-    return isinstance(node, (libcst.Integer, libcst.Float)) and node.evaluated_value == 1
+def _is_one(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) in (int, float) and node.value == 1
 
 
-def _words(loop: libcst.For) -> str:
+def _words(loop: ForNode) -> str:
     """The names in the head of a loop."""
-    heads = (loop.target, loop.iter)
-    return " ".join(node.value for head in heads for node in descendants_of(head) if isinstance(node, libcst.Name))
+    return " ".join((*words_in(loop.target), *words_in(loop.iter)))

@@ -6,6 +6,7 @@ import copy
 from dataclasses import replace
 
 from modelint.documents import Site
+from modelint.documents.trees import positional_parameters
 from modelint.facts import Passing
 from modelint.frameworks.applications import Contents
 from modelint.frameworks.events import CallEvent, ModelEvent, ResetEvent, SaveEvent, record
@@ -196,9 +197,7 @@ def model_parameters(interpreter: Interpreter, model: Value) -> list[str]:
     if isinstance(model, Instance):
         method = interpreter.class_attribute(model.cls, "call") or interpreter.class_attribute(model.cls, "__call__")
         if isinstance(method, Function):
-            parameters = method.node.params
-            names = [p.name.value for p in (*parameters.posonly_params, *parameters.params)]
-            return names[1:]
+            return [parameter.arg for parameter in positional_parameters(method.node.args)][1:]
     return ["inputs", "training", "mask"]
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import replace
-
-import libcst
 
 from modelint.facts import Passing
 from modelint.frameworks.events import CompareEvent, DrawEvent, ReductionEvent, StaticBatchEvent, record
@@ -395,12 +394,15 @@ def _is_integer(dtype: Value | None) -> bool:
     return False
 
 
-def _is_constant(node: libcst.CSTNode) -> bool:
+def _is_constant(node: ast.AST) -> bool:
     """Whether the first axis of a reshape is written as a number or constant, not taken from the object at hand."""
-    for argument in node.args if isinstance(node, libcst.Call) else ():
-        if isinstance(argument.value, (libcst.Tuple, libcst.List)) and argument.value.elements:
-            first = argument.value.elements[0].value
-            return isinstance(first, libcst.Integer) or (isinstance(first, libcst.Name) and first.value.isupper())
+    given = (*node.args, *(keyword.value for keyword in node.keywords)) if isinstance(node, ast.Call) else ()
+    first = next((one.elts[0] for one in given if isinstance(one, (ast.Tuple, ast.List)) and one.elts), None)
+    match first:
+        case ast.Constant(value=value):
+            return type(value) is int
+        case ast.Name(id=name) | ast.Starred(value=ast.Name(id=name)):
+            return name.isupper()
     return False
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-import libcst
-
+from modelint.documents.trees import FUNCTIONS
 from modelint.facts import UNKNOWN as UNKNOWN_SETTING
 from modelint.facts import Governor, KerasVersion, LayerMade, RandomSource, Seeding, Setting, Traits
 from modelint.frameworks import declared as declarations
@@ -56,10 +56,10 @@ def _is_for_show(event: DrawEvent) -> bool:
 def _is_named_evaluation(event: DrawEvent) -> bool:
     """Whether what is put into another order is given a name that says that it is evaluated on."""
     for above in reversed(path_to(event.site.script, event.site.node)):
-        if isinstance(above, libcst.Assign):
-            names = [target.target.value for target in above.targets if isinstance(target.target, libcst.Name)]
+        if isinstance(above, ast.Assign):
+            names = [target.id for target in above.targets if isinstance(target, ast.Name)]
             return any(map(EVALUATION_NAME.search, names)) and not any(map(TRAINING_NAME.search, names))
-        if isinstance(above, libcst.FunctionDef):
+        if isinstance(above, FUNCTIONS):
             return False
     return False
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
-import libcst
-
+from modelint.documents.trees import FUNCTIONS, LOOPS
 from modelint.facts import Setting
 from modelint.frameworks.call_facts import EVALUATION_NAME, GENERATION_NAME
 from modelint.frameworks.events import DrawEvent
@@ -44,7 +44,7 @@ def _is_mapped(frame: Frame) -> bool:
     scope: Frame | None = frame
     while scope is not None:
         call = scope.called_from
-        if isinstance(call, libcst.Call) and isinstance(call.func, libcst.Attribute) and call.func.attr.value == "map":
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "map":
             return True
         scope = scope.caller
     return False
@@ -53,8 +53,8 @@ def _is_mapped(frame: Frame) -> bool:
 def _is_in_loop(event: DrawEvent) -> bool:
     """Whether a loop stands around a draw where it is written, so that its author sees that it is repeated."""
     for node in reversed(path_to(event.site.script, event.site.node)):
-        if isinstance(node, (libcst.For, libcst.While, libcst.CompFor)):
+        if isinstance(node, (*LOOPS, ast.comprehension)):
             return True
-        if isinstance(node, (libcst.FunctionDef, libcst.Lambda)):
+        if isinstance(node, (*FUNCTIONS, ast.Lambda)):
             return False
     return False

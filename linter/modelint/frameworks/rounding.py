@@ -6,21 +6,20 @@ to batches only where it divides a number of samples, or by a batch size; anythi
 
 from __future__ import annotations
 
+import ast
 import enum
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import libcst
-
 from modelint.documents import Script, Site
-from modelint.documents.trees import children_of, descendants_of
+from modelint.documents.trees import FUNCTIONS, children_of, descendants_of, same_code, words_in
 from modelint.frameworks.batching import is_size_name
 from modelint.program.frames import Frame
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import UNKNOWN, Const, Value
 
-Evaluate = Callable[[libcst.CSTNode], Value]
+Evaluate = Callable[[ast.expr], Value]
 CountsBatches = Callable[[Value], bool]
 """Whether the length of a value is a number of batches."""
 
@@ -54,7 +53,7 @@ class Rounding:
 
 
 def rounding_of(
-    expression: libcst.BaseExpression,
+    expression: ast.expr,
     interpreter: Interpreter,
     frame: Frame,
     counts_batches: CountsBatches,
@@ -65,15 +64,15 @@ def rounding_of(
     script = frame.module.script
     written = written_as(expression, script)
 
-    def evaluate(node: libcst.CSTNode) -> Value:
+    def evaluate(node: ast.expr) -> Value:
         is_known = written is expression or is_known_in(written, frame)
         return interpreter.evaluate(node, frame) if is_known else UNKNOWN
 
     match written:
-        case libcst.BinaryOperation(operator=libcst.Subtract(), left=left, right=libcst.Integer(value=less)):
+        case ast.BinOp(op=ast.Sub(), left=left, right=ast.Constant(value=int(less))):
             measured = _measured(left)
-            if measured is not None and counts_batches(evaluate(measured)) and int(less, 0) > 0:
-                return Rounding(script.site(written), short=int(less, 0))
+            if measured is not None and counts_batches(evaluate(measured)) and less > 0:
+                return Rounding(script.site(written), short=less)
     division = rounded_division(written)
     if division is None:
         return None
@@ -97,63 +96,61 @@ def rounding_of(
     return Rounding(script.site(division), dropped)
 
 
-def _is_divided(division: libcst.BinaryOperation, script: Script) -> bool:
+def _is_divided(division: ast.BinOp, script: Script) -> bool:
     """Whether the divisor was chosen, or is asserted, to leave no remainder (``length % size == 0``)."""
-    asserted = (node.test for node in descendants_of(script.module) if isinstance(node, libcst.Assert))
+    asserted = (node.test for node in descendants_of(script.module) if isinstance(node, ast.Assert))
     return any(
-        isinstance(node, libcst.BinaryOperation)
-        and isinstance(node.operator, libcst.Modulo)
-        and node.left.deep_equals(division.left)
+        isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and same_code(node.left, division.left)
         for one in (written_as(division.right, script), *asserted)
         for node in descendants_of(one)
     )
 
 
-def _is_of_training(number: libcst.BaseExpression) -> bool:
+def _is_of_training(number: ast.expr) -> bool:
     """Whether a number counts training data, by its names: it says nothing of what an evaluation leaves out."""
-    return any("train" in node.value.lower() for node in descendants_of(number) if isinstance(node, libcst.Name))
+    return any("train" in word.lower() for word in words_in(number))
 
 
-def is_size(divisor: libcst.BaseExpression, value: int | None, size: int | None) -> bool:
+def is_size(divisor: ast.expr, value: int | None, size: int | None) -> bool:
     """Whether what is divided by is a batch size: by its name, or because it is that of the data."""
     return any(map(is_size_name, names_of(divisor))) or (value == size and size is not None and size > 1)
 
 
-def _measured(call: libcst.BaseExpression) -> libcst.BaseExpression | None:
+def _measured(call: ast.expr) -> ast.expr | None:
     """What ``len(x)`` is the length of."""
     match call:
-        case libcst.Call(func=libcst.Name(value="len"), args=[libcst.Arg(value=measured)]):
+        case ast.Call(func=ast.Name(id="len"), args=[measured], keywords=[]):
             return measured
     return None
 
 
-def _counted(number: libcst.BaseExpression, evaluate: Evaluate, counts_batches: CountsBatches) -> Counted:
+def _counted(number: ast.expr, evaluate: Evaluate, counts_batches: CountsBatches) -> Counted:
     """What a number counts, as far as what it is made of says."""
     measured = _measured(number)
     if measured is not None:
         return Counted.BATCHES if counts_batches(evaluate(measured)) else Counted.SAMPLES
     match number:
-        case libcst.BinaryOperation(operator=libcst.FloorDivide() | libcst.Divide()):
+        case ast.BinOp(op=ast.FloorDiv() | ast.Div()):
             divided_by_size = any(map(is_size_name, names_of(number.right)))
             return Counted.BATCHES if divided_by_size else _counted(number.left, evaluate, counts_batches)
-        case libcst.BinaryOperation():
+        case ast.BinOp():
             sides = [_counted(side, evaluate, counts_batches) for side in (number.left, number.right)]
             return next((kind for kind in (Counted.BATCHES, Counted.SAMPLES) if kind in sides), Counted.UNKNOWN)
-        case libcst.Call(args=[libcst.Arg(value=inner)]) if _ROUNDING_DOWN.search(_called(number)):
+        case ast.Call(args=[inner], keywords=[]) if _ROUNDING_DOWN.search(_called(number)):
             return _counted(inner, evaluate, counts_batches)
-        case libcst.Subscript(value=libcst.Attribute(attr=libcst.Name(value="shape"))):
+        case ast.Subscript(value=ast.Attribute(attr="shape")):
             return Counted.SAMPLES
-    names = [_called(number)] if isinstance(number, libcst.Call) else list(names_of(number))
+    names = [_called(number)] if isinstance(number, ast.Call) else list(names_of(number))
     if any(map(_COUNT_OF_BATCHES.search, names)):
         return Counted.BATCHES
     return Counted.SAMPLES if any(map(_COUNT_OF_SAMPLES.search, names)) else Counted.UNKNOWN
 
 
-def is_known_in(expression: libcst.CSTNode, frame: Frame) -> bool:
+def is_known_in(expression: ast.AST, frame: Frame) -> bool:
     """Whether the names in an expression are those that a frame knows: it stands in the same function, or around it."""
     if frame.module is None:
         return False
-    functions: list[libcst.CSTNode] = []
+    functions: list[ast.AST] = []
     scope: Frame | None = frame
     while scope is not None:
         if scope.function is not None:
@@ -161,92 +158,93 @@ def is_known_in(expression: libcst.CSTNode, frame: Frame) -> bool:
         scope = scope.parent
     parents = frame.module.script.parents
     node = parents.get(expression)
-    while node is not None and not isinstance(node, (libcst.FunctionDef, libcst.Lambda)):
+    while node is not None and not isinstance(node, (*FUNCTIONS, ast.Lambda)):
         node = parents.get(node)
     return node is None or node in functions
 
 
-def written_as(expression: libcst.BaseExpression, script: Script) -> libcst.BaseExpression:
+def written_as(expression: ast.expr, script: Script) -> ast.expr:
     """An expression, or what is assigned to the name that it is, where that is one thing in the whole module."""
-    if isinstance(expression, libcst.Name):
-        return assigned_once(script.module, expression.value) or expression
-    if isinstance(expression, libcst.Attribute) and isinstance(expression.value, libcst.Name):
-        return assigned_once(script.module, expression.attr.value, of=expression.value.value) or expression
+    if isinstance(expression, ast.Name):
+        return assigned_once(script.module, expression.id) or expression
+    if isinstance(expression, ast.Attribute) and isinstance(expression.value, ast.Name):
+        return assigned_once(script.module, expression.attr, of=expression.value.id) or expression
     return expression
 
 
-def assigned_once(within: libcst.CSTNode, name: str, of: str | None = None) -> libcst.BaseExpression | None:
+def assigned_once(within: ast.AST, name: str, of: str | None = None) -> ast.expr | None:
     """The only value that is assigned to a name (or to an attribute ``of`` one) by the statements in a node."""
-    found: list[libcst.BaseExpression] = []
-    stack: list[libcst.CSTNode] = [within]
+    found: list[ast.expr] = []
+    stack: list[ast.AST] = [within]
     while stack:
         node = stack.pop()
-        if isinstance(node, libcst.Assign):
-            found += [node.value for target in node.targets if _is_target(target.target, name, of)]
-        elif isinstance(node, libcst.AugAssign):
+        if isinstance(node, ast.Assign):
+            found += [node.value for target in node.targets if _is_target(target, name, of)]
+        elif isinstance(node, ast.AugAssign):
             if _is_target(node.target, name, of):
                 return None
-        elif not isinstance(node, libcst.BaseExpression):
+        elif not isinstance(node, ast.expr):
             stack.extend(children_of(node))
     return found[0] if len(found) == 1 else None
 
 
-def _is_target(target: libcst.BaseExpression, name: str, of: str | None) -> bool:
+def _is_target(target: ast.expr, name: str, of: str | None) -> bool:
     match target:
-        case libcst.Name():
-            return of is None and target.value == name
-        case libcst.Attribute(value=libcst.Name(value=owner)):
-            return owner == of and target.attr.value == name
+        case ast.Name():
+            return of is None and target.id == name
+        case ast.Attribute(value=ast.Name(id=owner)):
+            return owner == of and target.attr == name
     return False
 
 
-def rounded_division(expression: libcst.BaseExpression) -> libcst.BinaryOperation | None:
+def rounded_division(expression: ast.expr) -> ast.BinOp | None:
     """The division of a number that is rounded down: ``a // b``, ``int(a / b)``, ``max(1, a // b)`` and so on."""
     match expression:
-        case libcst.BinaryOperation(operator=libcst.FloorDivide()):
+        case ast.BinOp(op=ast.FloorDiv()):
             return None if _is_rounding_up(expression) else expression
-        case libcst.Call(
-            func=libcst.Attribute(value=libcst.Call() as inner, attr=libcst.Name(value="astype" | "item"))
-        ):
+        case ast.Call(func=ast.Attribute(value=ast.Call() as inner, attr="astype" | "item")):
             return rounded_division(inner)
-        case libcst.Call():
+        case ast.Call():
             name = _called(expression)
-            values = [argument.value for argument in expression.args]
+            values = [*expression.args, *(keyword.value for keyword in expression.keywords)]
             if _ROUNDING_DOWN.search(name) and len(values) == 1:
                 (value,) = values
-                if isinstance(value, libcst.BinaryOperation) and isinstance(value.operator, libcst.Divide):
+                if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div):
                     return value
                 return rounded_division(value)
-            others = [value for value in values if not (isinstance(value, libcst.Integer) and value.value == "1")]
+            others = [value for value in values if not _is_one(value)]
             if name in ("max", "maximum") and len(values) == 2 and len(others) == 1:
                 return rounded_division(others[0])
     return None
 
 
-def _is_rounding_up(division: libcst.BinaryOperation) -> bool:
+def _is_one(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int and node.value == 1
+
+
+def _is_rounding_up(division: ast.BinOp) -> bool:
     """Whether what is divided was made larger by the divisor: ``(n + b - 1) // b``, or a multiple of it."""
     left = division.left
-    return isinstance(left, libcst.BinaryOperation) and any(
-        node.deep_equals(division.right) for node in descendants_of(left) if type(node) is type(division.right)
-    )
+    return isinstance(left, ast.BinOp) and any(same_code(node, division.right) for node in descendants_of(left))
 
 
-def _called(call: libcst.Call) -> str:
-    name = call.func.attr if isinstance(call.func, libcst.Attribute) else call.func
-    return name.value if isinstance(name, libcst.Name) else ""
+def _called(call: ast.Call) -> str:
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr
+    return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
-def names_of(expression: libcst.CSTNode) -> Iterator[str]:
+def names_of(expression: ast.AST) -> Iterator[str]:
     """What an expression is called: its name, the last of its attributes, its key; of a product those of both sides."""
     match expression:
-        case libcst.Name(value=name) | libcst.Attribute(attr=libcst.Name(value=name)):
+        case ast.Name(id=name) | ast.Attribute(attr=name):
             yield name
-        case libcst.Subscript(slice=[libcst.SubscriptElement(slice=libcst.Index(value=libcst.SimpleString() as key))]):
-            yield key.value.strip("\"'")
-        case libcst.BinaryOperation(operator=libcst.Multiply()):
+        case ast.Subscript(slice=ast.Constant(value=str(key))):
+            yield key
+        case ast.BinOp(op=ast.Mult()):
             yield from names_of(expression.left)
             yield from names_of(expression.right)
-        case libcst.Call(args=[libcst.Arg(value=inner)], func=libcst.Name(value="int" | "float")):
+        case ast.Call(args=[inner], keywords=[], func=ast.Name(id="int" | "float")):
             yield from names_of(inner)
 
 

@@ -29,7 +29,7 @@ _AS_INDICES = {"argsort": 0, "top_k": 0, "argmax": 0, "gather": 1, "gather_nd": 
 _MASKING = frozenset(("floor", "ceil", "round", "less", "less_equal", "greater", "greater_equal"))
 """Functions that make zeros and ones of numbers between them."""
 
-ORDERING = frozenset(("LessThan", "LessThanEqual", "GreaterThan", "GreaterThanEqual"))
+ORDERING = frozenset(("Lt", "LtE", "Gt", "GtE"))
 
 _JOINING = frozenset(("concat", "concatenate", "hstack"))
 

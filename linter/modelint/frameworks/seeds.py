@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import libcst
-
-from modelint.documents.trees import descendants_of
+from modelint.documents.trees import FUNCTIONS, LOOPS, descendants_of
 from modelint.facts import UNKNOWN as UNKNOWN_SETTING
 from modelint.facts import Assigned, Governor, KerasVersion, RandomSource, Seeding, Setting
 from modelint.frameworks.events import DrawEvent, Event, FitEvent, GradientEvent, LayerEvent, SeedEvent
@@ -197,11 +196,11 @@ def _counts(event: SeedEvent, running: Running) -> bool:
 
 def _assigned(event: SeedEvent) -> Assigned | None:
     """The assignment to the function of a seed."""
-    node = event.site.node
-    if not isinstance(node, libcst.Assign) or len(node.targets) != 1:
+    script, node = event.site.script, event.site.node
+    if not isinstance(node, ast.Assign) or len(node.targets) != 1:
         return None
-    target = node.targets[0].target
-    return Assigned(dotted_name(target), event.site.near(target), event.site.near(node.value))
+    target = node.targets[0]
+    return Assigned(dotted_name(target), script.site(target), script.site(node.value))
 
 
 def _is_said_to_be_for_all(event: SeedEvent, others: Sequence[SeedEvent]) -> bool:
@@ -227,7 +226,7 @@ def _is_said_to_be_for_all(event: SeedEvent, others: Sequence[SeedEvent]) -> boo
 def _is_of_keras_itself(event: LayerEvent) -> bool:
     """Whether a layer may be one of ``keras``, and not of ``tf.keras``."""
     script, node = event.site.script, event.site.node
-    name = dotted_name(node.func).partition(".")[0] if isinstance(node, libcst.Call) else ""
+    name = dotted_name(node.func).partition(".")[0] if isinstance(node, ast.Call) else ""
     dotted = imported_as(script, name)
     if dotted is None:
         return _KERAS_ITSELF.search(script.text) is not None
@@ -247,36 +246,35 @@ def _reason(name: str, missed: Sequence[RandomSource]) -> str:
     return reasons.get(name, "it seeds PyTorch only")
 
 
-def _within(frame: Frame, event: Event) -> libcst.CSTNode | None:
+def _within(frame: Frame, event: Event) -> ast.AST | None:
     """The node in a frame that an event happens in, itself or in what is called there; None if it is elsewhere."""
-    node: libcst.CSTNode | None = event.site.node
+    node: ast.AST | None = event.site.node
     scope: Frame | None = event.frame
     while scope is not None and scope is not frame:
         node, scope = scope.called_from, scope.caller
     return node if scope is not None else None
 
 
-def _following(event: Event) -> Iterator[libcst.CSTNode]:
+def _following(event: Event) -> Iterator[ast.AST]:
     """The statements that are executed directly after the one in which an event happens, in the same function."""
     script, node = event.site.script, event.site.node
     left = DIRECTLY
     for above in reversed(path_to(script, node)):
-        body = getattr(above, "body", ())
-        if isinstance(body, (list, tuple)):
-            index = next((number for number, one in enumerate(body) if one is node), len(body))
-            for statement in body[index + 1 : index + 1 + left]:
-                left -= 1
-                yield statement
-        if left <= 0 or isinstance(above, (libcst.FunctionDef, libcst.For, libcst.While)):
+        blocks = (getattr(above, name, None) for name in ("body", "orelse", "finalbody"))
+        block = next((one for one in blocks if isinstance(one, list) and node in one), [node])
+        following = block[block.index(node) + 1 :][:left]
+        left -= len(following)
+        yield from following
+        if left <= 0 or isinstance(above, (*FUNCTIONS, *LOOPS)):
             return
         node = above
 
 
-def _draws_by_numpy(statement: libcst.CSTNode) -> bool:
+def _draws_by_numpy(statement: ast.AST) -> bool:
     """Whether a statement draws from NumPy's generator through another library."""
     for node in descendants_of(statement):
-        if isinstance(node, libcst.Call) and called_name(node) in _BY_NUMPY:
-            return not any(argument.keyword and argument.keyword.value == "random_state" for argument in node.args)
+        if isinstance(node, ast.Call) and called_name(node) in _BY_NUMPY:
+            return not any(keyword.arg == "random_state" for keyword in node.keywords)
     return False
 
 

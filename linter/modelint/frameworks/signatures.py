@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-import libcst
-
-from modelint.documents import Script, Site
-from modelint.documents.trees import descendants_of, named_parameters
+from modelint.documents import Script
+from modelint.documents.trees import FUNCTIONS, FunctionNode, default_of, named_parameters, words_in
 from modelint.facts import KerasVersion, Seeder
 from modelint.frameworks.guards import MODE_PARAMETERS
 from modelint.frameworks.names import canonical
-from modelint.program.statements import dotted_name
 from modelint.program.values import Function
 from modelint.written import Signature
 
@@ -26,29 +24,31 @@ SEEDING = "keras.utils.set_random_seed"
 
 def signature_of(function: Function | None) -> Signature:
     """The parameters of a function of the program. Only a ``call`` takes one more: Keras then passes it."""
-    if function is None or not isinstance(function.node, libcst.FunctionDef):
+    if function is None or not isinstance(function.node, FUNCTIONS):
         return Signature()
-    parameters = function.node.params
-    names = [parameter.name.value for parameter in named_parameters(parameters)]
+    parameters = function.node.args
+    names = [parameter.arg for parameter in named_parameters(parameters)]
     mode = next((name for name in names if name in MODE_PARAMETERS), None)
     is_forward_pass = function.name == "call" and function.owner is not None
-    takes_rest = isinstance(parameters.star_arg, libcst.Param) or _uses(function.node, parameters.star_kwarg)
-    if mode is not None or not is_forward_pass or takes_rest or not parameters.params:
+    takes_rest = parameters.vararg is not None or _uses(function.node, parameters.kwarg)
+    if mode is not None or not is_forward_pass or takes_rest or not parameters.args:
         return Signature(mode)
-    return Signature(None, place_of(function.module.script, parameters.params[-1]))
+    script, last = function.module.script, parameters.args[-1]
+    default = default_of(parameters, last)
+    if default is not None and _is_in_parentheses(script, last, default):
+        return Signature()  # where these close, the tree does not say
+    return Signature(None, script.site(last, default))
 
 
-def place_of(script: Script, parameter: libcst.Param) -> Site:
-    """A parameter with its annotation and default, without the comma behind it."""
-    annotation = parameter.annotation.annotation if parameter.annotation is not None else None
-    return script.site(parameter.name, parameter.default or annotation)
+def _is_in_parentheses(script: Script, parameter: ast.arg, default: ast.expr) -> bool:
+    """Whether there are parentheses around the default of a parameter, by the text between the two."""
+    before, after = script.span(parameter), script.span(default)
+    between = script.lines[after.line - 1][before.end_column - 1 : after.column - 1]
+    return before.end_line != after.line or "(" in between
 
 
-def _uses(function: libcst.FunctionDef, parameter: libcst.Param | None) -> bool:
-    if parameter is None:
-        return False
-    names = (node.value for node in descendants_of(function.body) if isinstance(node, libcst.Name))
-    return any(name == parameter.name.value for name in names)
+def _uses(function: FunctionNode, parameter: ast.arg | None) -> bool:
+    return parameter is not None and parameter.arg in words_in(*function.body)
 
 
 def seeder_of(script: Script, versions: tuple[KerasVersion, ...]) -> Seeder | None:
@@ -66,7 +66,7 @@ def seeder_of(script: Script, versions: tuple[KerasVersion, ...]) -> Seeder | No
     if not found:
         return None
     _, name, statement, last = min(found, key=lambda one: one[0])  # the first of the best
-    return Seeder(name, script.site(statement, within=statement), script.site(last, within=last), everything)
+    return Seeder(name, script.site(statement), script.site(last), everything)
 
 
 def imported_as(script: Script, name: str) -> str | None:
@@ -75,33 +75,37 @@ def imported_as(script: Script, name: str) -> str | None:
     return found[-1] if found else None
 
 
-def _imports(
-    module: libcst.Module,
-) -> Iterator[tuple[libcst.Import | libcst.ImportFrom, libcst.Import | libcst.ImportFrom]]:
+def _imports(module: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, ast.Import | ast.ImportFrom]]:
     """The imports of a module's top level, each with the last of those that follow it without other code between."""
-    block: list[libcst.Import | libcst.ImportFrom] = []
-    for statement in (*module.body, None):
-        small = statement.body if isinstance(statement, libcst.SimpleStatementLine) else ()
-        imports = [one for one in small if isinstance(one, (libcst.Import, libcst.ImportFrom))]
-        if imports and len(imports) == len(small):
+    block: list[ast.Import | ast.ImportFrom] = []
+    for line in (*_lines(module), ()):
+        imports = [one for one in line if isinstance(one, (ast.Import, ast.ImportFrom))]
+        if imports and len(imports) == len(line):
             block += imports
         else:
             yield from ((one, block[-1]) for one in block)
             block = []
 
 
-def _bound(statement: libcst.Import | libcst.ImportFrom) -> Iterator[tuple[str, str]]:
+def _lines(module: ast.Module) -> Iterator[Sequence[ast.stmt]]:
+    """The statements of a module's top level; those on one line, with semicolons between them, together."""
+    line: list[ast.stmt] = []
+    for statement in module.body:
+        if line and line[-1].end_lineno != statement.lineno:
+            yield line
+            line = []
+        line.append(statement)
+    yield line
+
+
+def _bound(statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
     """What an import makes available: how it is written afterwards, and its dotted name."""
-    module = statement.module if isinstance(statement, libcst.ImportFrom) else None
-    if isinstance(statement.names, libcst.ImportStar) or (
-        isinstance(statement, libcst.ImportFrom) and statement.relative
-    ):
+    if isinstance(statement, ast.ImportFrom) and statement.level:
         return
+    package = f"{statement.module}." if isinstance(statement, ast.ImportFrom) else ""
     for alias in statement.names:
-        name = dotted_name(alias.name)
-        dotted = f"{dotted_name(module)}.{name}" if module is not None else name
-        local = alias.asname.name if alias.asname is not None else alias.name
-        yield dotted_name(local), dotted
+        if alias.name != "*":
+            yield alias.asname or alias.name, package + alias.name
 
 
 def _as_seeding(expression: str, dotted: str) -> Iterator[tuple[int, str]]:

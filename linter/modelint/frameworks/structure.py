@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-import libcst
-
 from modelint.documents import Site
-from modelint.documents.trees import named_parameters
+from modelint.documents.trees import FUNCTIONS, named_parameters, positional_parameters
+from modelint.documents.trees import Part as NodePart
 from modelint.facts import Passing
 from modelint.frameworks.graph import ForwardContext, Part
 from modelint.frameworks.guards import ModeParameter
@@ -168,7 +167,7 @@ def _instance(interpreter: Interpreter, instance: Instance, arguments: Arguments
             return replace(run_forward(interpreter, instance, by_hand, style, arguments), by_hand=True)
         kind = layer_kind(base) if base is not None else None
         if kind is not None:
-            site = instance.cls.module.script.site(instance.cls.node.name)
+            site = instance.cls.module.script.site(instance.cls.node, part=NodePart.NAME)
             return Structure(Style.LAYER, (Part(LayerObject(kind, {}, site, ()), site, Passing.FORWARDED),))
         return Structure(Style.LAYER, opaque=True)
     style = Style.MODEL if is_model_class(base) else Style.LAYER
@@ -217,9 +216,9 @@ def _build_first(interpreter: Interpreter, instance: Instance) -> None:
 def _forward_arguments(
     interpreter: Interpreter, instance: Instance, method: Function, arguments: Arguments | None
 ) -> Arguments:
-    parameters = method.node.params
-    names = [p.name.value for p in (*parameters.posonly_params, *parameters.params)][1:]
-    keyword_only = [p.name.value for p in parameters.kwonly_params]
+    parameters = method.node.args
+    names = [parameter.arg for parameter in positional_parameters(parameters)][1:]
+    keyword_only = [parameter.arg for parameter in parameters.kwonlyargs]
     given = arguments.named(names) if arguments is not None else {}
     bound: dict[str, Value] = {}
     for index, name in enumerate((*names, *keyword_only)):
@@ -236,7 +235,7 @@ def _forward_arguments(
             bound[name] = method.defaults.get(name, UNKNOWN)
     node = arguments.node if arguments is not None else method.node
     frame = arguments.frame if arguments is not None else method.frame
-    extra = parameters.star_kwarg is not None
+    extra = parameters.kwarg is not None
     return Arguments((), bound, node, frame, extra)
 
 
@@ -249,8 +248,8 @@ def _inputs(interpreter: Interpreter, given: Value) -> Value:
 
 def mode_parameter(method: Function) -> tuple[str | None, Passing]:
     """The mode parameter of a ``call``, by its name, and its default."""
-    for parameter in named_parameters(method.node.params):
-        name = parameter.name.value
+    for parameter in named_parameters(method.node.args):
+        name = parameter.arg
         if name in MODE_NAMES:
             default = method.defaults.get(name)
             if default is None:
@@ -266,7 +265,7 @@ def mode_parameter(method: Function) -> tuple[str | None, Passing]:
 
 def accepts_keywords(method: Function) -> bool:
     """Whether a ``call`` takes ``**kwargs``."""
-    return isinstance(method.node, libcst.FunctionDef) and method.node.params.star_kwarg is not None
+    return isinstance(method.node, FUNCTIONS) and method.node.args.kwarg is not None
 
 
 def contains(interpreter: Interpreter, whole: Value, part: Value, depth: int = 5) -> bool:

@@ -28,7 +28,7 @@ from modelint.program.values import (
 )
 
 if TYPE_CHECKING:
-    import libcst
+    import ast
 
     from modelint.frameworks.events import CallEvent, DrawEvent, GradientEvent, ReductionEvent
 
@@ -72,7 +72,7 @@ class Tensor(Value):
     integer: bool = False
     row_mean: bool = False  # the mean over a batch (of losses, of hits): a metric of one batch
     from_batch: bool = False  # computed from the input of the forward pass under examination
-    accumulated: libcst.CSTNode | None = None  # where such means are added up, round by round
+    accumulated: ast.AST | None = None  # where such means are added up, round by round
     literal: bool = False  # made of zeros, ones or random numbers by the program itself
     written: bool = False  # made of a list of numbers that is written down
     parameter: bool = False  # a trainable variable

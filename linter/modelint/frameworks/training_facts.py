@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
 
-import libcst
-
 from modelint.documents import Site
-from modelint.documents.trees import descendants_of
+from modelint.documents.trees import descendants_of, same_code
 from modelint.facts import (
     BatchReduction,
     FrozenDrift,
@@ -301,10 +300,11 @@ def _on_single_positions(model: Model) -> Iterator[int]:
 def _is_first_time_only(site: Site) -> bool:
     """Whether code stands under a test of an attribute that is set there: it runs once, to begin with."""
     for above in path_to(site.script, site.node):
-        if isinstance(above, libcst.If):
-            tested = [one for one in descendants_of(above.test) if isinstance(one, libcst.Attribute)]
-            targets = [one.target for one in descendants_of(above.body) if isinstance(one, libcst.AssignTarget)]
-            if any(one.deep_equals(target) for one in tested for target in targets):
+        if isinstance(above, ast.If):
+            tested = [one for one in descendants_of(above.test) if isinstance(one, ast.Attribute)]
+            assigned = [one for one in descendants_of(*above.body) if isinstance(one, ast.Assign)]
+            targets = [target for one in assigned for target in one.targets]
+            if any(same_code(one, target) for one in tested for target in targets):
                 return True
     return False
 

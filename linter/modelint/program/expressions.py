@@ -5,12 +5,10 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
-import libcst
-
-from modelint.documents.trees import named_parameters
+from modelint.documents.trees import defaults_of, same_code
 from modelint.program.frames import Arguments, Frame, Guard
 from modelint.program.values import (
     ELLIPSIS,
@@ -40,23 +38,24 @@ if TYPE_CHECKING:
 DEEPEST_EXPRESSION = 250
 LONGEST_LITERAL = 2_000
 LARGEST_NUMBER = 10**15
+LARGEST_LITERAL = 1 << 128
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "Add": operator.add,
-    "Subtract": operator.sub,
-    "Multiply": operator.mul,
-    "Divide": operator.truediv,
-    "FloorDivide": operator.floordiv,
-    "Modulo": operator.mod,
-    "Power": operator.pow,
+    "Sub": operator.sub,
+    "Mult": operator.mul,
+    "Div": operator.truediv,
+    "FloorDiv": operator.floordiv,
+    "Mod": operator.mod,
+    "Pow": operator.pow,
 }
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
-    "Equal": operator.eq,
-    "NotEqual": operator.ne,
-    "LessThan": operator.lt,
-    "LessThanEqual": operator.le,
-    "GreaterThan": operator.gt,
-    "GreaterThanEqual": operator.ge,
+    "Eq": operator.eq,
+    "NotEq": operator.ne,
+    "Lt": operator.lt,
+    "LtE": operator.le,
+    "Gt": operator.gt,
+    "GtE": operator.ge,
 }
 
 
@@ -71,38 +70,36 @@ class Expressions:
     def __init__(self) -> None:
         self.own = cast("Interpreter", self)
         self.expression_depth = 0
-        self._lengths: dict[libcst.Slice, libcst.BaseExpression | None] = {}
-        self._evaluators: dict[type[libcst.CSTNode], Callable[[Any, Frame], Value]] = {
-            libcst.Name: self._name,
-            libcst.Attribute: self._attribute,
-            libcst.Call: self._call,
-            libcst.Integer: self._integer,
-            libcst.Float: self._float,
-            libcst.Ellipsis: lambda node, frame: ELLIPSIS,
-            libcst.SimpleString: self._string,
-            libcst.ConcatenatedString: self._parts,
-            libcst.FormattedString: self._formatted,
-            libcst.Tuple: self._tuple,
-            libcst.List: self._list,
-            libcst.Set: self._list,
-            libcst.Dict: self._dict,
-            libcst.BinaryOperation: self._binary,
-            libcst.BooleanOperation: self._boolean,
-            libcst.UnaryOperation: self._unary,
-            libcst.Comparison: self._comparison,
-            libcst.IfExp: self._conditional,
-            libcst.Lambda: self._lambda,
-            libcst.Subscript: self._subscript,
-            libcst.ListComp: self._comprehension,
-            libcst.SetComp: self._comprehension,
-            libcst.GeneratorExp: self._comprehension,
-            libcst.DictComp: self._dict_comprehension,
-            libcst.NamedExpr: self._named,
-            libcst.Await: lambda node, frame: self.evaluate(node.expression, frame),
-            libcst.Yield: self._yield,
+        self._lengths: dict[ast.Slice, ast.expr | None] = {}
+        self._constants: dict[ast.Constant, Value] = {}
+        self._evaluators: dict[type[ast.AST], Callable[[Any, Frame], Value]] = {
+            ast.Name: self._name,
+            ast.Attribute: self._attribute,
+            ast.Call: self._call,
+            ast.Constant: self._constant,
+            ast.JoinedStr: self._formatted,
+            ast.Tuple: self._tuple,
+            ast.List: self._list,
+            ast.Set: self._list,
+            ast.Dict: self._dict,
+            ast.BinOp: self._binary,
+            ast.BoolOp: self._boolean,
+            ast.UnaryOp: self._unary,
+            ast.Compare: self._comparison,
+            ast.IfExp: self._conditional,
+            ast.Lambda: self._lambda,
+            ast.Subscript: self._subscript,
+            ast.ListComp: self._comprehension,
+            ast.SetComp: self._comprehension,
+            ast.GeneratorExp: self._comprehension,
+            ast.DictComp: self._dict_comprehension,
+            ast.NamedExpr: self._named,
+            ast.Await: lambda node, frame: self.evaluate(node.value, frame),
+            ast.Yield: self._yield,
+            ast.YieldFrom: self._yield_from,
         }
 
-    def evaluate(self, node: libcst.CSTNode, frame: Frame) -> Value:
+    def evaluate(self, node: ast.AST, frame: Frame) -> Value:
         """The value of an expression; unknown where it is too deep or of a kind without one."""
         evaluator = self._evaluators.get(type(node))
         if evaluator is None or self.expression_depth > DEEPEST_EXPRESSION:
@@ -129,27 +126,24 @@ class Expressions:
     def bind_name(self, name: str, value: Value, frame: Frame) -> None:
         raise NotImplementedError  # the interpreter's
 
-    def _name(self, node: libcst.Name, frame: Frame) -> Value:
-        return self.lookup(node.value, frame) or UNKNOWN
+    def _name(self, node: ast.Name, frame: Frame) -> Value:
+        return self.lookup(node.id, frame) or UNKNOWN
 
-    def _attribute(self, node: libcst.Attribute, frame: Frame) -> Value:
-        return self.attribute(self.evaluate(node.value, frame), node.attr.value)
+    def _attribute(self, node: ast.Attribute, frame: Frame) -> Value:
+        return self.attribute(self.evaluate(node.value, frame), node.attr)
 
-    def _subscript(self, node: libcst.Subscript, frame: Frame) -> Value:
+    def _subscript(self, node: ast.Subscript, frame: Frame) -> Value:
         value = self.evaluate(node.value, frame)
         index = self.index(node.slice, frame)
         return value.item(self.own, index)
 
-    def index(self, elements: Sequence[libcst.SubscriptElement], frame: Frame) -> Value:
+    def index(self, node: ast.expr, frame: Frame) -> Value:
         """The value between brackets."""
-        indices = [self._one_index(element.slice, frame) for element in elements]
-        return indices[0] if len(indices) == 1 else Tuple(tuple(indices))
+        if isinstance(node, ast.Tuple):
+            return Tuple(tuple(self.index(element, frame) for element in node.elts))
+        return self._slice(node, frame) if isinstance(node, ast.Slice) else self.evaluate(node, frame)
 
-    def _one_index(self, node: libcst.BaseSlice, frame: Frame) -> Value:
-        if isinstance(node, libcst.Index):
-            return self.evaluate(node.value, frame)
-        if not isinstance(node, libcst.Slice):
-            return UNKNOWN
+    def _slice(self, node: ast.Slice, frame: Frame) -> Value:
         bounds: list[Any] = []
         for bound in (node.lower, node.upper, node.step):
             value = NONE if bound is None else self.evaluate(bound, frame)
@@ -158,7 +152,7 @@ class Expressions:
             bounds.append(value.value)
         return UNKNOWN if bounds[2] == 0 else Slice(slice(*bounds))
 
-    def _window(self, node: libcst.Slice, frame: Frame) -> Value:
+    def _window(self, node: ast.Slice, frame: Frame) -> Value:
         """A slice of unknown bounds: ``a : a + k`` and ``i * k : (i + 1) * k`` hold k elements."""
         if node not in self._lengths:
             self._lengths[node] = _length_of(node)
@@ -169,51 +163,42 @@ class Expressions:
 
     # literals
 
-    def _integer(self, node: libcst.Integer, frame: Frame) -> Value:
-        return _number(node.value)
+    def _constant(self, node: ast.Constant, frame: Frame) -> Value:
+        found = self._constants.get(node)
+        if found is None:
+            found = self._constants[node] = _literal(node.value)
+        return found
 
-    def _float(self, node: libcst.Float, frame: Frame) -> Value:
-        return Const(float(node.value.replace("_", "")))
-
-    def _string(self, node: libcst.SimpleString, frame: Frame) -> Value:
-        return _literal(node.value)
-
-    def _parts(self, node: libcst.ConcatenatedString, frame: Frame) -> Value:
-        left, right = self.evaluate(node.left, frame), self.evaluate(node.right, frame)
-        if isinstance(left, Const) and isinstance(right, Const) and type(left.value) is type(right.value):
-            return Const(left.value + right.value)
+    def _formatted(self, node: ast.JoinedStr, frame: Frame) -> Value:
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                self.evaluate(part.value, frame)
         return UNKNOWN
 
-    def _formatted(self, node: libcst.FormattedString, frame: Frame) -> Value:
-        for part in node.parts:
-            if isinstance(part, libcst.FormattedStringExpression):
-                self.evaluate(part.expression, frame)
-        return UNKNOWN
-
-    def elements(self, nodes: Sequence[libcst.BaseElement], frame: Frame) -> tuple[tuple[Value, ...], Value | None]:
+    def elements(self, nodes: Sequence[ast.expr], frame: Frame) -> tuple[tuple[Value, ...], Value | None]:
         """The known elements of a display, and a value for those of unknown number."""
         items: list[Value] = []
         rest: Value | None = None
         for node in nodes[:LONGEST_LITERAL]:
-            value = self.evaluate(node.value, frame)
-            if isinstance(node, libcst.StarredElement):
+            if isinstance(node, ast.Starred):
+                value = self.evaluate(node.value, frame)
                 more = value.iterate(self.own)
                 if more is None:
                     rest = join(rest, value.element(self.own))
                 else:
                     items.extend(more)
             else:
-                items.append(value)
+                items.append(self.evaluate(node, frame))
         if len(nodes) > LONGEST_LITERAL:
             rest = UNKNOWN
         return tuple(items), rest
 
-    def _tuple(self, node: libcst.Tuple, frame: Frame) -> Value:
-        items, rest = self.elements(node.elements, frame)
+    def _tuple(self, node: ast.Tuple, frame: Frame) -> Value:
+        items, rest = self.elements(node.elts, frame)
         return Tuple(items) if rest is None else self.new_list(items, rest)
 
-    def _list(self, node: libcst.List | libcst.Set, frame: Frame) -> Value:
-        return self.new_list(*self.elements(node.elements, frame))
+    def _list(self, node: ast.List | ast.Set, frame: Frame) -> Value:
+        return self.new_list(*self.elements(node.elts, frame))
 
     def new_list(self, items: tuple[Value, ...], rest: Value | None = None) -> ListObject:
         """A fresh list."""
@@ -228,28 +213,28 @@ class Expressions:
             copy.set_item(self.own, UNKNOWN, original.element(self.own))
         return copy
 
-    def _dict(self, node: libcst.Dict, frame: Frame) -> Value:
+    def _dict(self, node: ast.Dict, frame: Frame) -> Value:
         made = DictObject()
-        for element in node.elements[:LONGEST_LITERAL]:
-            value = self.evaluate(element.value, frame)
-            if isinstance(element, libcst.DictElement):
-                made.set_item(self.own, self.evaluate(element.key, frame), value)
+        for key, written in zip(node.keys[:LONGEST_LITERAL], node.values, strict=False):
+            value = self.evaluate(written, frame)
+            if key is not None:
+                made.set_item(self.own, self.evaluate(key, frame), value)
             elif isinstance(value, DictObject):
-                for key, entry in value.entries(self.own).items():
-                    made.set_item(self.own, Const(key), entry)
+                for name, entry in value.entries(self.own).items():
+                    made.set_item(self.own, Const(name), entry)
             else:
                 made.set_item(self.own, UNKNOWN, UNKNOWN)
-        if len(node.elements) > LONGEST_LITERAL:
+        if len(node.keys) > LONGEST_LITERAL:
             made.set_item(self.own, UNKNOWN, UNKNOWN)
         return made
 
     # operators
 
-    def _binary(self, node: libcst.BinaryOperation, frame: Frame) -> Value:
+    def _binary(self, node: ast.BinOp, frame: Frame) -> Value:
         left, right = self.evaluate(node.left, frame), self.evaluate(node.right, frame)
-        return self.operate(type(node.operator).__name__, left, right, node, frame)
+        return self.operate(type(node.op).__name__, left, right, node, frame)
 
-    def operate(self, name: str, left: Value, right: Value, node: libcst.CSTNode, frame: Frame) -> Value:
+    def operate(self, name: str, left: Value, right: Value, node: ast.AST, frame: Frame) -> Value:
         """A binary operator applied."""
         found = self.library.operation(self.own, name, (left, right), node, frame)
         if found is not None:
@@ -261,7 +246,7 @@ class Expressions:
         if isinstance(left, Union) or isinstance(right, Union):
             pairs = [(a, b) for a in alternatives(left) for b in alternatives(right)]
             return join_all([_arithmetic(name, a, b) for a, b in pairs])
-        if name == "Multiply" and isinstance(left, ListObject) and isinstance(right, Const):
+        if name == "Mult" and isinstance(left, ListObject) and isinstance(right, Const):
             return self._repeat(left, right)
         return _arithmetic(name, left, right)
 
@@ -280,44 +265,52 @@ class Expressions:
         items = (*first, *second)
         return Tuple(items) if isinstance(left, Tuple) else self.new_list(items)
 
-    def _unary(self, node: libcst.UnaryOperation, frame: Frame) -> Value:
-        operand = self.evaluate(node.expression, frame)
-        name = type(node.operator).__name__
+    def _unary(self, node: ast.UnaryOp, frame: Frame) -> Value:
+        operand = self.evaluate(node.operand, frame)
+        name = type(node.op).__name__
         found = self.library.operation(self.own, name, (operand,), node, frame)
         if found is not None:
             return found
         if name == "Not":
             truth = operand.truth()
             return UNKNOWN if truth is None else Const(not truth)
-        if name == "Minus" and isinstance(operand, Const) and isinstance(operand.value, (int, float)):
+        if name == "USub" and isinstance(operand, Const) and isinstance(operand.value, (int, float)):
             return Const(-operand.value, operand.assumed)
         return UNKNOWN
 
-    def _boolean(self, node: libcst.BooleanOperation, frame: Frame) -> Value:
-        left = self.evaluate(node.left, frame)
-        is_and = isinstance(node.operator, libcst.And)
+    def _boolean(self, node: ast.BoolOp, frame: Frame) -> Value:
+        is_and = isinstance(node.op, ast.And)
+        left = self.evaluate(node.values[0], frame)
+        for before, operand in pairwise(node.values):
+            left = self._either_of(is_and, left, before, operand, node, frame)
+        return left
+
+    def _either_of(
+        self, is_and: bool, left: Value, before: ast.expr, operand: ast.expr, node: ast.BoolOp, frame: Frame
+    ) -> Value:
+        """The value of ``left and operand``, or of ``left or operand``; ``before`` is where the left one stands."""
         truth = left.truth()
         if truth is not None and truth is not is_and:
             return left
-        self.guards.append(Guard(left, is_and, node.left))
+        self.guards.append(Guard(left, is_and, before))
         with self.store.maybe():
-            right = self.evaluate(node.right, frame)
+            right = self.evaluate(operand, frame)
         self.guards.pop()
         if truth is is_and:
             return right
         found = self.library.operation(self.own, "And" if is_and else "Or", (left, right), node, frame)
         return found if found is not None else join(left, right)
 
-    def _comparison(self, node: libcst.Comparison, frame: Frame) -> Value:
+    def _comparison(self, node: ast.Compare, frame: Frame) -> Value:
         left = self.evaluate(node.left, frame)
         result: Value = UNKNOWN
-        for target in node.comparisons:
-            right = self.evaluate(target.comparator, frame)
-            result = self._compare(type(target.operator).__name__, left, right, node, frame)
+        for operation, comparator in zip(node.ops, node.comparators, strict=True):
+            right = self.evaluate(comparator, frame)
+            result = self._compare(type(operation).__name__, left, right, node, frame)
             left = right
-        return result if len(node.comparisons) == 1 else UNKNOWN
+        return result if len(node.ops) == 1 else UNKNOWN
 
-    def _compare(self, name: str, left: Value, right: Value, node: libcst.CSTNode, frame: Frame) -> Value:
+    def _compare(self, name: str, left: Value, right: Value, node: ast.AST, frame: Frame) -> Value:
         found = self.library.operation(self.own, name, (left, right), node, frame)
         if found is not None:
             return found
@@ -338,7 +331,7 @@ class Expressions:
         except (TypeError, KeyError):
             return UNKNOWN
 
-    def _conditional(self, node: libcst.IfExp, frame: Frame) -> Value:
+    def _conditional(self, node: ast.IfExp, frame: Frame) -> Value:
         test = self.evaluate(node.test, frame)
         truth = test.truth()
         if truth is not None:
@@ -347,7 +340,7 @@ class Expressions:
             test, node.test, lambda: self.evaluate(node.body, frame), lambda: self.evaluate(node.orelse, frame)
         )
 
-    def either(self, test: Value, node: libcst.CSTNode, yes: Callable[[], Value], no: Callable[[], Value]) -> Value:
+    def either(self, test: Value, node: ast.AST, yes: Callable[[], Value], no: Callable[[], Value]) -> Value:
         """The value of a choice by an unknown test, both sides evaluated under its guard."""
         values = []
         writes = []
@@ -364,137 +357,134 @@ class Expressions:
 
     # functions, comprehensions, calls
 
-    def _lambda(self, node: libcst.Lambda, frame: Frame) -> Value:
+    def _lambda(self, node: ast.Lambda, frame: Frame) -> Value:
         assert frame.module is not None
-        return Function(node, "<lambda>", frame.module, frame, self.defaults_of(node.params, frame))
+        return Function(node, "<lambda>", frame.module, frame, self.defaults_of(node.args, frame))
 
-    def defaults_of(self, parameters: libcst.Parameters, frame: Frame) -> dict[str, Value]:
+    def defaults_of(self, parameters: ast.arguments, frame: Frame) -> dict[str, Value]:
         """The values of parameter defaults, evaluated where the function is defined."""
-        return {
-            parameter.name.value: self.evaluate(parameter.default, frame)
-            for parameter in named_parameters(parameters)
-            if parameter.default is not None
-        }
+        return {parameter.arg: self.evaluate(default, frame) for parameter, default in defaults_of(parameters)}
 
-    def _named(self, node: libcst.NamedExpr, frame: Frame) -> Value:
+    def _named(self, node: ast.NamedExpr, frame: Frame) -> Value:
         value = self.evaluate(node.value, frame)
-        if isinstance(node.target, libcst.Name):
-            self.bind_name(node.target.value, value, frame)
+        self.bind_name(node.target.id, value, frame)
         return value
 
-    def _yield(self, node: libcst.Yield, frame: Frame) -> Value:
-        if isinstance(node.value, libcst.From):
-            frame.yields.append(self.evaluate(node.value.item, frame).element(self.own))
-        elif node.value is not None:
+    def _yield(self, node: ast.Yield, frame: Frame) -> Value:
+        if node.value is not None:
             frame.yields.append(self.evaluate(node.value, frame))
         return UNKNOWN
 
-    def for_each(self, target: libcst.BaseExpression, iterable: Value, frame: Frame, body: Callable[[], bool]) -> bool:
+    def _yield_from(self, node: ast.YieldFrom, frame: Frame) -> Value:
+        frame.yields.append(self.evaluate(node.value, frame).element(self.own))
+        return UNKNOWN
+
+    def for_each(self, target: ast.expr, iterable: Value, frame: Frame, body: Callable[[], bool]) -> bool:
         raise NotImplementedError  # the interpreter's
 
-    def _comprehension(self, node: libcst.BaseSimpleComp, frame: Frame) -> Value:
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, frame: Frame) -> Value:
         items: list[Value] = []
-        clause = node.for_in
+        clause, *inner = node.generators
         iterable = self.evaluate(clause.iter, frame)
-        certain = self._each_of(clause, iterable, frame, lambda: items.append(self.evaluate(node.elt, frame)))
+        certain = self._each_of(clause, inner, iterable, frame, lambda: items.append(self.evaluate(node.elt, frame)))
         known = iterable.iterate(self.own)
-        if not certain and known is not None and items and not clause.ifs and clause.inner_for_in is None:
+        if not certain and known is not None and items and not clause.ifs and not inner:
             items, certain = [join_all(items)] * len(known), True  # a long loop, of which some rounds stand for all
         made = self.new_list(tuple(items)) if certain else self.new_list((), join_all(items))
         if isinstance(iterable, ListObject) and iterable.count(self.own) is None:
             made.uncount(self.own)
         return made
 
-    def _dict_comprehension(self, node: libcst.DictComp, frame: Frame) -> Value:
+    def _dict_comprehension(self, node: ast.DictComp, frame: Frame) -> Value:
         made = DictObject()
 
         def add() -> None:
             key = self.evaluate(node.key, frame)
             made.set_item(self.own, key, self.evaluate(node.value, frame))
 
-        if not self._each_of(node.for_in, self.evaluate(node.for_in.iter, frame), frame, add):
+        clause, *inner = node.generators
+        if not self._each_of(clause, inner, self.evaluate(clause.iter, frame), frame, add):
             made.set_item(self.own, UNKNOWN, UNKNOWN)
         return made
 
-    def _each_of(self, clause: libcst.CompFor, iterable: Value, frame: Frame, visit: Callable[[], None]) -> bool:
+    def _each_of(
+        self,
+        clause: ast.comprehension,
+        inner: Sequence[ast.comprehension],
+        iterable: Value,
+        frame: Frame,
+        visit: Callable[[], None],
+    ) -> bool:
         """Run ``visit`` for every combination of a comprehension's clauses; whether each of them was met by itself."""
         certain = True
 
         def body() -> bool:
             nonlocal certain
-            tests = [self.evaluate(condition.test, frame) for condition in clause.ifs]
+            tests = [self.evaluate(condition, frame) for condition in clause.ifs]
             truths = [test.truth() for test in tests]
             if False in truths:
                 return True
             if None in truths:
                 certain = False
-            if clause.inner_for_in is not None:
-                inner = clause.inner_for_in
-                certain = self._each_of(inner, self.evaluate(inner.iter, frame), frame, visit) and certain
+            if inner:
+                further = self.evaluate(inner[0].iter, frame)
+                certain = self._each_of(inner[0], inner[1:], further, frame, visit) and certain
             else:
                 visit()
             return True
 
         return self.for_each(clause.target, iterable, frame, body) and certain
 
-    def _call(self, node: libcst.Call, frame: Frame) -> Value:
+    def _call(self, node: ast.Call, frame: Frame) -> Value:
         callee = self.evaluate(node.func, frame)
         return self.call(callee, self.arguments(node, frame))
 
-    def arguments(self, node: libcst.Call, frame: Frame) -> Arguments:
+    def arguments(self, node: ast.Call, frame: Frame) -> Arguments:
         """The evaluated arguments of a call."""
         positional: list[Value] = []
         keywords: dict[str, Value] = {}
         extra = False
         for argument in node.args:
+            if not isinstance(argument, ast.Starred):
+                positional.append(self.evaluate(argument, frame))
+                continue
             value = self.evaluate(argument.value, frame)
-            if argument.keyword is not None:
-                keywords[argument.keyword.value] = value
-            elif argument.star == "*":
-                items = value.iterate(self.own)
-                if items is None:
-                    extra = True
-                    positional.append(value.element(self.own))
-                else:
-                    positional.extend(items)
-            elif argument.star == "**":
-                if isinstance(value, DictObject):
-                    entries = value.entries(self.own)
-                    keywords.update({key: entry for key, entry in entries.items() if isinstance(key, str)})
-                    extra = extra or not value.complete(self.own)
-                else:
-                    extra = True
+            items = value.iterate(self.own)
+            if items is None:
+                extra = True
+                positional.append(value.element(self.own))
             else:
-                positional.append(value)
+                positional.extend(items)
+        for keyword in node.keywords:
+            value = self.evaluate(keyword.value, frame)
+            if keyword.arg is not None:
+                keywords[keyword.arg] = value
+            elif isinstance(value, DictObject):
+                entries = value.entries(self.own)
+                keywords.update({key: entry for key, entry in entries.items() if isinstance(key, str)})
+                extra = extra or not value.complete(self.own)
+            else:
+                extra = True
         return Arguments(tuple(positional), keywords, node, frame, extra)
 
 
-def _length_of(node: libcst.Slice) -> libcst.BaseExpression | None:
+def _length_of(node: ast.Slice) -> ast.expr | None:
     """How many elements a slice holds, where that is written."""
     match node.lower, node.upper:
-        case libcst.BaseExpression() as lower, libcst.BinaryOperation(operator=libcst.Add()) as upper:
-            return upper.right if upper.left.deep_equals(lower) else None
-        case (
-            libcst.BinaryOperation(operator=libcst.Multiply()) as lower,
-            libcst.BinaryOperation(operator=libcst.Multiply()) as upper,
-        ):
-            return lower.right if upper.right.deep_equals(lower.right) else None
+        case ast.expr() as lower, ast.BinOp(op=ast.Add()) as upper:
+            return upper.right if same_code(upper.left, lower) else None
+        case ast.BinOp(op=ast.Mult()) as lower, ast.BinOp(op=ast.Mult()) as upper:
+            return lower.right if same_code(upper.right, lower.right) else None
     return None
 
 
-@lru_cache(maxsize=8192)
-def _literal(text: str) -> Value:
-    """The value of a string or bytes literal."""
-    if text[0] in "'\"" and "\\" not in text and "\r" not in text:
-        quotes = 3 if text.startswith(('"""', "'''")) else 1
-        return Const(text[quotes:-quotes])
-    return Const(ast.literal_eval(text)) if len(text) <= LONGEST_LITERAL else UNKNOWN
-
-
-@lru_cache(maxsize=8192)
-def _number(text: str) -> Value:
-    """The value of an integer literal."""
-    return Const(int(text.replace("_", ""), 0)) if len(text) < 40 else UNKNOWN
+def _literal(value: object) -> Value:
+    """The value of a literal; unknown for numbers that nothing is counted in."""
+    if value is ...:
+        return ELLIPSIS
+    if isinstance(value, complex) or (type(value) is int and value > LARGEST_LITERAL):
+        return UNKNOWN
+    return Const(value)
 
 
 def _arithmetic(name: str, left: Value, right: Value) -> Value:
@@ -514,7 +504,7 @@ def _constant(name: str, left: Const, right: Const) -> Value:
     strings = isinstance(a, str) and isinstance(b, str) and name == "Add" and len(a) + len(b) < LONGEST_LITERAL
     if not numbers and not strings:
         return UNKNOWN
-    if numbers and (abs(a) > LARGEST_NUMBER or abs(b) > LARGEST_NUMBER or (name == "Power" and abs(b) > 64)):
+    if numbers and (abs(a) > LARGEST_NUMBER or abs(b) > LARGEST_NUMBER or (name == "Pow" and abs(b) > 64)):
         return UNKNOWN
     try:
         result = function(a, b)
@@ -540,10 +530,10 @@ def _interval(name: str, left: Value, right: Value) -> Value:
             None if a[0] is None or b[0] is None else a[0] + b[0], None if a[1] is None or b[1] is None else a[1] + b[1]
         )
     positive = a[0] is not None and a[0] >= 0 and b[0] is not None and b[0] >= 1
-    if not positive or name not in ("Multiply", "FloorDivide"):
+    if not positive or name not in ("Mult", "FloorDiv"):
         return UNKNOWN
     assert a[0] is not None
     assert b[0] is not None
-    if name == "Multiply":
+    if name == "Mult":
         return Range(a[0] * b[0], None if a[1] is None or b[1] is None else a[1] * b[1])
     return Range(0 if b[1] is None else a[0] // b[1], None if a[1] is None else a[1] // b[0])

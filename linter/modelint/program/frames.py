@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-import libcst
 
 from modelint.documents import Script, Site
 from modelint.program.values import UNKNOWN, Class, Function, Value, new_identity
@@ -36,10 +35,10 @@ class Frame:
     parent: Frame | None = None  # the enclosing scope, lexically
     function: Function | None = None
     caller: Frame | None = None  # the frame that called, dynamically
-    called_from: libcst.CSTNode | None = None
+    called_from: ast.AST | None = None
     is_class: bool = False
     owner: Class | None = None
-    statement: libcst.CSTNode | None = None  # the innermost one under way
+    statement: ast.stmt | None = None  # the innermost one under way
     global_names: set[str] = field(default_factory=set)
     nonlocal_names: set[str] = field(default_factory=set)
     returns: list[Value] = field(default_factory=list)
@@ -62,7 +61,7 @@ class Guard:
 
     value: Value
     holds: bool
-    node: libcst.CSTNode
+    node: ast.AST
 
 
 @dataclass(slots=True, eq=False)
@@ -71,7 +70,7 @@ class Arguments:
 
     positional: tuple[Value, ...]
     keywords: dict[str, Value]
-    node: libcst.CSTNode
+    node: ast.AST
     frame: Frame
     extra: bool = False
 
@@ -95,7 +94,7 @@ class Arguments:
         """Where the call stands."""
         module = self.frame.module
         assert module is not None
-        return module.script.site(self.node, within=self.frame.statement)
+        return module.script.site(self.node)
 
     def all(self) -> list[Value]:
         """All argument values."""

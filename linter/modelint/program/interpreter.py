@@ -7,12 +7,11 @@ every machine). Whatever lies beyond a bound is unknown.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import libcst
-
-from modelint.documents.trees import named_parameters
+from modelint.documents.trees import named_parameters, positional_parameters
 from modelint.program.frames import Arguments, Frame, Guard, ModuleState
 from modelint.program.statements import Exit, Statements
 from modelint.program.store import Store
@@ -42,6 +41,9 @@ if TYPE_CHECKING:
     from modelint.program.imports import Importer
     from modelint.program.library import Library
 
+_NOWHERE = ast.Name("_")
+"""What stands for a call that is not written anywhere."""
+
 DEEPEST_CALL = 40
 MOST_RECURSION = 2
 
@@ -66,8 +68,8 @@ class Interpreter(Statements):
         self.stop: Callable[[], None] | None = None  # raises if the result is not wanted any more
         self.guards: list[Guard] = []
         self.stack: list[Frame] = []
-        self.active: dict[libcst.CSTNode, int] = {}  # the functions under way, and how often each
-        self.entered: set[libcst.CSTNode] = set()
+        self.active: dict[ast.AST, int] = {}  # the functions under way, and how often each
+        self.entered: set[ast.AST] = set()
         self.effects = 0  # grows with all that an execution does beside computing values and setting variables
         self.instances: dict[int, Instance] = {}  # the first instance of each class, by the class's identity
         self.events: list[object] = []
@@ -153,7 +155,7 @@ class Interpreter(Statements):
     def call_with(self, callee: Value, positional: Sequence[Value], keywords: dict[str, Value] | None = None) -> Value:
         """Call from where the innermost call stands, with values instead of written arguments."""
         frame = self.stack[-1]
-        node = frame.called_from or libcst.Name("_")
+        node = frame.called_from or _NOWHERE
         return self.call(callee, Arguments(tuple(positional), keywords or {}, node, frame.caller or frame))
 
     def enter(self, function: Function, arguments: Arguments) -> Value:
@@ -207,11 +209,11 @@ class Interpreter(Statements):
         active = self.active.get(function.node, 0)
         self.active[function.node] = active + 1
         try:
-            if isinstance(function.node, libcst.Lambda):
+            if isinstance(function.node, ast.Lambda):
                 value = self.evaluate(function.node.body, frame)
                 self.library.returned(self, value, frame)
                 return value
-            left = self.block(function.node.body, frame)
+            left = self.execute(function.node.body, frame)
         finally:
             self.stack.pop()
             if active:
@@ -226,9 +228,9 @@ class Interpreter(Statements):
         return join_all(frame.returns) if frame.returns else NONE
 
     def _bind(self, function: Function, arguments: Arguments, frame: Frame) -> None:
-        parameters = function.node.params
-        names = [parameter.name.value for parameter in (*parameters.posonly_params, *parameters.params)]
-        keyword_only = [parameter.name.value for parameter in parameters.kwonly_params]
+        parameters = function.node.args
+        names = [parameter.arg for parameter in positional_parameters(parameters)]
+        keyword_only = [parameter.arg for parameter in parameters.kwonlyargs]
         bound: dict[str, Value] = dict(zip(names, arguments.positional, strict=False))
         others: dict[str, Value] = {}
         for name, value in arguments.keywords.items():
@@ -239,30 +241,30 @@ class Interpreter(Statements):
                 bound[name] = UNKNOWN if default is None or arguments.extra else default
         for name, value in bound.items():
             self.store.set(frame.identity, name, value)
-        if isinstance(parameters.star_arg, libcst.Param):
+        if parameters.vararg is not None:
             extra = arguments.positional[len(names) :]
             self.store.set(
                 frame.identity,
-                parameters.star_arg.name.value,
+                parameters.vararg.arg,
                 Tuple(extra) if not arguments.extra else self.new_list(extra, UNKNOWN),
             )
-        if parameters.star_kwarg is not None:
+        if parameters.kwarg is not None:
             rest = DictObject()
             for name, value in others.items():
                 rest.set_item(self, Const(name), value)
             if arguments.extra:
                 rest.set_item(self, UNKNOWN, UNKNOWN)
-            self.store.set(frame.identity, parameters.star_kwarg.name.value, rest)
+            self.store.set(frame.identity, parameters.kwarg.arg, rest)
 
     def enter_unknown(self, function: Function, instance: Instance | None) -> Value:
         """Execute a function that nothing in the program calls: its arguments are unknown."""
-        parameters = function.node.params
-        names = [parameter.name.value for parameter in named_parameters(parameters)]
+        parameters = function.node.args
+        names = [parameter.arg for parameter in named_parameters(parameters)]
         bound = {name: root_default(function.defaults.get(name)) for name in names}
         for name, value in bound.items():
             if value is UNKNOWN:
                 bound[name] = self.library.parameter(self, function, instance, name)
-        takes_instance = bool(parameters.posonly_params or parameters.params)
+        takes_instance = bool(positional_parameters(parameters))
         if instance is not None and takes_instance and function.kind not in ("staticmethod", "classmethod"):
             del bound[names[0]]
             function = function.bind(instance)
@@ -369,7 +371,7 @@ class Interpreter(Statements):
         return self.library.unknown_call(self, instance, arguments)
 
     def decorate(
-        self, decorator: Value, value: Value, definition: Function | Class, node: libcst.CSTNode, frame: Frame
+        self, decorator: Value, value: Value, definition: Function | Class, node: ast.AST, frame: Frame
     ) -> Value:
         """The value of a decorated definition; unknown decorators are taken to keep what they decorate."""
         kinds = ("staticmethod", "classmethod", "property")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Hashable
 from typing import Protocol
-
-import libcst
 
 from modelint.program.frames import Arguments, Frame
 from modelint.program.interpreter import Interpreter
@@ -44,9 +43,9 @@ class Library(Protocol):
         ...
 
     def operation(
-        self, interpreter: Interpreter, operator: str, operands: tuple[Value, ...], node: libcst.CSTNode, frame: Frame
+        self, interpreter: Interpreter, operator: str, operands: tuple[Value, ...], node: ast.AST, frame: Frame
     ) -> Value | None:
-        """The result of an operator (``"Add"``, ``"Equal"``, ``"Not"``, ...); None leaves it to Python's meaning."""
+        """The result of an operator (``"Add"``, ``"Eq"``, ``"Not"``, ...); None leaves it to Python's meaning."""
         ...
 
     def base_attribute(self, interpreter: Interpreter, instance: Instance, base: External, name: str) -> Value | None:
@@ -77,7 +76,7 @@ class Library(Protocol):
         """A library's decorator applied; None where it changes nothing."""
         ...
 
-    def dropped(self, interpreter: Interpreter, value: Value, node: libcst.CSTNode, frame: Frame) -> None:
+    def dropped(self, interpreter: Interpreter, value: Value, node: ast.AST, frame: Frame) -> None:
         """An expression statement's value was dropped."""
         ...
 

@@ -184,8 +184,8 @@ def _super(interpreter: Interpreter, arguments: Arguments) -> Value:
     owner = written if isinstance(written, Class) else frame.function.owner
     instance = arguments.get(1) or frame.function.bound
     if instance is None:
-        first = next(iter(frame.function.node.params.params), None)
-        instance = interpreter.lookup(first.name.value, frame) if first is not None else None
+        first = next(iter(frame.function.node.args.args), None)
+        instance = interpreter.lookup(first.arg, frame) if first is not None else None
     return Super(instance or UNKNOWN, owner) if owner is not None else UNKNOWN
 
 

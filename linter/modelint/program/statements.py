@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import enum
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import libcst
-
+from modelint.documents.trees import ForNode, FunctionNode, descendants_of
 from modelint.program.expressions import Expressions
 from modelint.program.frames import Frame, Guard
 from modelint.program.store import Writes
@@ -59,41 +59,43 @@ class Statements(Expressions):
         super().__init__()
         self.loop_depth = 0
         self.rounds = 1  # of the unrolled loops that are under way, multiplied
-        self._executors: dict[type[libcst.CSTNode], Callable[[Any, Frame], Exit]] = {
-            libcst.SimpleStatementLine: self._line,
-            libcst.Expr: self._expression,
-            libcst.Assign: self._assign,
-            libcst.AnnAssign: self._annotated,
-            libcst.AugAssign: self._augmented,
-            libcst.Return: self._return,
-            libcst.Raise: lambda node, frame: Exit.RAISE,
-            libcst.Break: lambda node, frame: Exit.LOOP,
-            libcst.Continue: lambda node, frame: Exit.LOOP,
-            libcst.Global: self._global,
-            libcst.Nonlocal: self._nonlocal,
-            libcst.Import: self._import,
-            libcst.ImportFrom: self._import_from,
-            libcst.Assert: self._assert,
-            libcst.FunctionDef: self._function,
-            libcst.ClassDef: self._class,
-            libcst.If: self._if,
-            libcst.For: self._for,
-            libcst.While: self._while,
-            libcst.With: self._with,
-            libcst.Try: self._try,
-            libcst.TryStar: self._try,
-            libcst.Match: self._match,
+        self._executors: dict[type[ast.AST], Callable[[Any, Frame], Exit]] = {
+            ast.Expr: self._expression,
+            ast.Assign: self._assign,
+            ast.AnnAssign: self._annotated,
+            ast.AugAssign: self._augmented,
+            ast.Return: self._return,
+            ast.Raise: lambda node, frame: Exit.RAISE,
+            ast.Break: lambda node, frame: Exit.LOOP,
+            ast.Continue: lambda node, frame: Exit.LOOP,
+            ast.Global: self._global,
+            ast.Nonlocal: self._nonlocal,
+            ast.Import: self._import,
+            ast.ImportFrom: self._import_from,
+            ast.Assert: self._assert,
+            ast.FunctionDef: self._function,
+            ast.AsyncFunctionDef: self._function,
+            ast.ClassDef: self._class,
+            ast.If: self._if,
+            ast.For: self._for,
+            ast.AsyncFor: self._for,
+            ast.While: self._while,
+            ast.With: self._with,
+            ast.AsyncWith: self._with,
+            ast.Try: self._try,
+            ast.TryStar: self._try,
+            ast.Match: self._match,
         }
-        self._assigners: dict[type[libcst.CSTNode], Callable[[Any, Value, Frame], None]] = {
-            libcst.Name: self._assign_name,
-            libcst.Attribute: self._assign_attribute,
-            libcst.Subscript: self._assign_item,
-            libcst.Tuple: self._unpack,
-            libcst.List: self._unpack,
-            libcst.StarredElement: self._assign_starred,
+        self._assigners: dict[type[ast.AST], Callable[[Any, Value, Frame], None]] = {
+            ast.Name: self._assign_name,
+            ast.Attribute: self._assign_attribute,
+            ast.Subscript: self._assign_item,
+            ast.Tuple: self._unpack,
+            ast.List: self._unpack,
+            ast.Starred: self._assign_starred,
         }
 
-    def execute(self, body: Sequence[libcst.CSTNode], frame: Frame) -> Exit:
+    def execute(self, body: Sequence[ast.stmt], frame: Frame) -> Exit:
         """Execute statements in order, up to the first that control does not leave normally."""
         guards = len(self.guards)
         try:
@@ -112,48 +114,35 @@ class Statements(Expressions):
         finally:
             del self.guards[guards:]
 
-    def block(self, suite: libcst.BaseSuite, frame: Frame) -> Exit:
-        """Execute an indented block or the rest of a line."""
-        return self.execute(suite.body, frame)
-
-    def _line(self, node: libcst.SimpleStatementLine, frame: Frame) -> Exit:
-        for statement in node.body:
-            frame.statement = statement
-            executor = self._executors.get(type(statement))
-            left = executor(statement, frame) if executor is not None else Exit.NORMAL
-            if left:
-                return left
-        return Exit.NORMAL
-
     # simple statements
 
-    def _expression(self, node: libcst.Expr, frame: Frame) -> Exit:
-        if isinstance(node.value, (libcst.SimpleString, libcst.ConcatenatedString)):  # documentation
+    def _expression(self, node: ast.Expr, frame: Frame) -> Exit:
+        if isinstance(node.value, ast.Constant):  # documentation
             return Exit.NORMAL
         value = self.evaluate(node.value, frame)
         self.library.dropped(self.own, value, node.value, frame)
         return Exit.NORMAL
 
-    def _assign(self, node: libcst.Assign, frame: Frame) -> Exit:
+    def _assign(self, node: ast.Assign, frame: Frame) -> Exit:
         value = self.evaluate(node.value, frame)
         for target in node.targets:
-            self.assign(target.target, value, frame)
-        first = node.targets[0].target
-        if isinstance(first, libcst.Name) and first.value in ("_", "__"):
+            self.assign(target, value, frame)
+        first = node.targets[0]
+        if isinstance(first, ast.Name) and first.id in ("_", "__"):
             self.library.dropped(self.own, value, node.value, frame)
         return Exit.NORMAL
 
-    def _annotated(self, node: libcst.AnnAssign, frame: Frame) -> Exit:
-        if frame.is_class and frame.owner is not None and isinstance(node.target, libcst.Name):
-            frame.owner.fields.append(node.target.value)
+    def _annotated(self, node: ast.AnnAssign, frame: Frame) -> Exit:
+        if frame.is_class and frame.owner is not None and isinstance(node.target, ast.Name):
+            frame.owner.fields.append(node.target.id)
         if node.value is not None:
             self.assign(node.target, self.evaluate(node.value, frame), frame)
         return Exit.NORMAL
 
-    def _augmented(self, node: libcst.AugAssign, frame: Frame) -> Exit:
+    def _augmented(self, node: ast.AugAssign, frame: Frame) -> Exit:
         before = self.evaluate(node.target, frame)
         operand = self.evaluate(node.value, frame)
-        name = type(node.operator).__name__.removesuffix("Assign")
+        name = type(node.op).__name__
         items = operand.iterate(self.own)
         if name == "Add" and isinstance(before, ListObject):
             rest = operand.element(self.own) if items is None else None
@@ -163,28 +152,28 @@ class Statements(Expressions):
             self.assign(node.target, self.operate(name, before, operand, node, frame), frame)
         return Exit.NORMAL
 
-    def assign(self, target: libcst.CSTNode, value: Value, frame: Frame) -> None:
+    def assign(self, target: ast.AST, value: Value, frame: Frame) -> None:
         """Bind a target: a name, an attribute, an item, or several of them."""
         assigner = self._assigners.get(type(target))
         if assigner is not None:
             assigner(target, value, frame)
 
-    def _assign_name(self, target: libcst.Name, value: Value, frame: Frame) -> None:
-        self.bind_name(target.value, value, frame)
+    def _assign_name(self, target: ast.Name, value: Value, frame: Frame) -> None:
+        self.bind_name(target.id, value, frame)
 
-    def _assign_attribute(self, target: libcst.Attribute, value: Value, frame: Frame) -> None:
-        self.evaluate(target.value, frame).set_attribute(self.own, target.attr.value, value)
+    def _assign_attribute(self, target: ast.Attribute, value: Value, frame: Frame) -> None:
+        self.evaluate(target.value, frame).set_attribute(self.own, target.attr, value)
 
-    def _assign_item(self, target: libcst.Subscript, value: Value, frame: Frame) -> None:
+    def _assign_item(self, target: ast.Subscript, value: Value, frame: Frame) -> None:
         self.evaluate(target.value, frame).set_item(self.own, self.index(target.slice, frame), value)
 
-    def _assign_starred(self, target: libcst.StarredElement, value: Value, frame: Frame) -> None:
+    def _assign_starred(self, target: ast.Starred, value: Value, frame: Frame) -> None:
         self.assign(target.value, value, frame)
 
-    def _unpack(self, target: libcst.Tuple | libcst.List, value: Value, frame: Frame) -> None:
-        targets = target.elements
+    def _unpack(self, target: ast.Tuple | ast.List, value: Value, frame: Frame) -> None:
+        targets = target.elts
         items = value.iterate(self.own)
-        starred = next((i for i, t in enumerate(targets) if isinstance(t, libcst.StarredElement)), None)
+        starred = next((i for i, t in enumerate(targets) if isinstance(t, ast.Starred)), None)
         if items is not None and starred is not None and len(items) >= len(targets) - 1:
             after = len(targets) - starred - 1
             middle = items[starred : len(items) - after]
@@ -192,24 +181,24 @@ class Statements(Expressions):
         if items is None or len(items) != len(targets):
             items = [value.part(self.own, number) for number in range(len(targets))]
         for one, item in zip(targets, items, strict=True):
-            self.assign(one.value, item, frame)
+            self.assign(one, item, frame)
 
-    def _return(self, node: libcst.Return, frame: Frame) -> Exit:
+    def _return(self, node: ast.Return, frame: Frame) -> Exit:
         value = NONE if node.value is None else self.evaluate(node.value, frame)
         frame.returns.append(value)
         self.library.returned(self.own, value, frame)
         return Exit.RETURN
 
-    def _assert(self, node: libcst.Assert, frame: Frame) -> Exit:
+    def _assert(self, node: ast.Assert, frame: Frame) -> Exit:
         self.evaluate(node.test, frame)
         return Exit.NORMAL
 
-    def _global(self, node: libcst.Global, frame: Frame) -> Exit:
-        frame.global_names.update(item.name.value for item in node.names)
+    def _global(self, node: ast.Global, frame: Frame) -> Exit:
+        frame.global_names.update(node.names)
         return Exit.NORMAL
 
-    def _nonlocal(self, node: libcst.Nonlocal, frame: Frame) -> Exit:
-        frame.nonlocal_names.update(item.name.value for item in node.names)
+    def _nonlocal(self, node: ast.Nonlocal, frame: Frame) -> Exit:
+        frame.nonlocal_names.update(node.names)
         return Exit.NORMAL
 
     # imports
@@ -223,94 +212,86 @@ class Statements(Expressions):
     def star_names(self, module: Value, frame: Frame) -> dict[str, Value]:
         raise NotImplementedError  # the interpreter's
 
-    def _import(self, node: libcst.Import, frame: Frame) -> Exit:
+    def _import(self, node: ast.Import, frame: Frame) -> Exit:
         for alias in node.names:
-            dotted = dotted_name(alias.name)
-            if alias.asname is not None and isinstance(alias.asname.name, libcst.Name):
-                self.bind_name(alias.asname.name.value, self.import_module(dotted, frame), frame)
+            if alias.asname is not None:
+                self.bind_name(alias.asname, self.import_module(alias.name, frame), frame)
             else:
-                self.import_module(dotted, frame)
-                top = dotted.partition(".")[0]
+                self.import_module(alias.name, frame)
+                top = alias.name.partition(".")[0]
                 self.bind_name(top, self.import_module(top, frame), frame)
         return Exit.NORMAL
 
-    def _import_from(self, node: libcst.ImportFrom, frame: Frame) -> Exit:
-        dotted = dotted_name(node.module) if node.module is not None else ""
-        if node.relative:
-            module = self.import_relative(dotted, len(node.relative), frame)
+    def _import_from(self, node: ast.ImportFrom, frame: Frame) -> Exit:
+        dotted = node.module or ""
+        if node.level:
+            module = self.import_relative(dotted, node.level, frame)
         else:
             module = self.import_module(dotted, frame)
-        if isinstance(node.names, libcst.ImportStar):
-            for name, value in self.star_names(module, frame).items():
-                self.bind_name(name, value, frame)
-            return Exit.NORMAL
         for alias in node.names:
-            name = dotted_name(alias.name)
-            bound = alias.asname.name if alias.asname is not None else alias.name
+            if alias.name == "*":
+                for name, value in self.star_names(module, frame).items():
+                    self.bind_name(name, value, frame)
+                continue
             value = (
-                self.attribute(module, name) if not isinstance(module, External) else module.attribute(self.own, name)
+                self.attribute(module, alias.name)
+                if not isinstance(module, External)
+                else module.attribute(self.own, alias.name)
             )
-            if isinstance(bound, libcst.Name):
-                self.bind_name(bound.value, value, frame)
+            self.bind_name(alias.asname or alias.name, value, frame)
         return Exit.NORMAL
 
     # definitions
 
-    def _function(self, node: libcst.FunctionDef, frame: Frame) -> Exit:
+    def _function(self, node: FunctionNode, frame: Frame) -> Exit:
         assert frame.module is not None
-        name = node.name.value
-        function = Function(node, name, frame.module, frame, self.defaults_of(node.params, frame), frame.owner)
+        name = node.name
+        function = Function(node, name, frame.module, frame, self.defaults_of(node.args, frame), frame.owner)
         if frame.is_class and name in ("__init_subclass__", "__class_getitem__"):
             function.kind = "classmethod"
         if frame.module.is_root:  # it may be that nothing calls it
             frame.module.definitions.append(function)
             self.own.effects += 1
         value: Value = function
-        for decorator in reversed(node.decorators):
-            value = self.decorate(self.evaluate(decorator.decorator, frame), value, function, node, frame)
+        for decorator in reversed(node.decorator_list):
+            value = self.decorate(self.evaluate(decorator, frame), value, function, node, frame)
         self.bind_name(name, value, frame)
         return Exit.NORMAL
 
     def decorate(
-        self, decorator: Value, value: Value, definition: Function | Class, node: libcst.CSTNode, frame: Frame
+        self, decorator: Value, value: Value, definition: Function | Class, node: ast.AST, frame: Frame
     ) -> Value:
         raise NotImplementedError  # the interpreter's
 
-    def _class(self, node: libcst.ClassDef, frame: Frame) -> Exit:
+    def _class(self, node: ast.ClassDef, frame: Frame) -> Exit:
         assert frame.module is not None
-        bases = tuple(self.evaluate(base.value, frame) for base in node.bases if base.star == "")
+        bases = tuple(self.evaluate(base, frame) for base in node.bases if not isinstance(base, ast.Starred))
         for keyword in node.keywords:
             self.evaluate(keyword.value, frame)
-        cls = Class(node, node.name.value, frame.module, bases)
+        cls = Class(node, node.name, frame.module, bases)
         inside = Frame(cls.identity, frame.module, frame, is_class=True, owner=cls)
         cls.frame = inside
-        self.block(node.body, inside)
+        self.execute(node.body, inside)
         frame.module.definitions.append(cls)
         self.own.effects += 1
         value: Value = cls
-        for decorator in reversed(node.decorators):
-            value = self.decorate(self.evaluate(decorator.decorator, frame), value, cls, node, frame)
+        for decorator in reversed(node.decorator_list):
+            value = self.decorate(self.evaluate(decorator, frame), value, cls, node, frame)
         self.bind_name(cls.name, value, frame)
         return Exit.NORMAL
 
     # branches
 
-    def _if(self, node: libcst.If, frame: Frame) -> Exit:
+    def _if(self, node: ast.If, frame: Frame) -> Exit:
         test = self.evaluate(node.test, frame)
         truth = test.truth()
-        orelse = node.orelse
-        otherwise: Sequence[libcst.CSTNode] = (
-            () if orelse is None else (orelse,) if isinstance(orelse, libcst.If) else orelse.body.body
-        )
         if truth is not None:
-            return self.block(node.body, frame) if truth else self.execute(otherwise, frame)
+            return self.execute(node.body if truth else node.orelse, frame)
         return self.branch(
-            test, node.test, lambda: self.block(node.body, frame), lambda: self.execute(otherwise, frame), frame
+            test, node.test, lambda: self.execute(node.body, frame), lambda: self.execute(node.orelse, frame), frame
         )
 
-    def branch(
-        self, test: Value, node: libcst.CSTNode, yes: Callable[[], Exit], no: Callable[[], Exit], frame: Frame
-    ) -> Exit:
+    def branch(self, test: Value, node: ast.AST, yes: Callable[[], Exit], no: Callable[[], Exit], frame: Frame) -> Exit:
         """Execute both sides of an unknown test, each under its guard, and join what they did."""
         exits: list[Exit] = []
         writes: list[Writes] = []
@@ -342,37 +323,35 @@ class Statements(Expressions):
         outside = {key: value for key, value in writes.items() if key[0] != frame.identity}
         self.store.keep_perhaps(outside)
 
-    def _match(self, node: libcst.Match, frame: Frame) -> Exit:
+    def _match(self, node: ast.Match, frame: Frame) -> Exit:
         subject = self.evaluate(node.subject, frame)
         exits: list[Exit] = []
         for case in node.cases:
             self.store.push()
             for name in pattern_names(case.pattern):
-                self.bind_name(name, subject if isinstance(case.pattern, libcst.MatchAs) else UNKNOWN, frame)
-            left = self.block(case.body, frame)
+                self.bind_name(name, subject if isinstance(case.pattern, ast.MatchAs) else UNKNOWN, frame)
+            left = self.execute(case.body, frame)
             written = self.store.pop()
             if left < Exit.RETURN:
                 self.store.keep_perhaps(written)
             exits.append(left)
         return Exit.NORMAL
 
-    def _try(self, node: libcst.Try | libcst.TryStar, frame: Frame) -> Exit:
-        left = self.block(node.body, frame)
+    def _try(self, node: ast.Try | ast.TryStar, frame: Frame) -> Exit:
+        left = self.execute(node.body, frame)
         falls_through = left
         for handler in node.handlers:
             self.store.push()
-            if handler.name is not None and isinstance(handler.name.name, libcst.Name):
-                self.bind_name(handler.name.name.value, UNKNOWN, frame)
-            handled = self.block(handler.body, frame)
+            if handler.name is not None:
+                self.bind_name(handler.name, UNKNOWN, frame)
+            handled = self.execute(handler.body, frame)
             written = self.store.pop()
             if handled < Exit.RETURN:
                 self._keep_new(written)
                 falls_through = min(falls_through, handled)
-        if node.orelse is not None and left == Exit.NORMAL:
-            falls_through = max(falls_through, self.block(node.orelse.body, frame))
-        if node.finalbody is not None:
-            falls_through = max(falls_through, self.block(node.finalbody.body, frame))
-        return falls_through
+        if node.orelse and left == Exit.NORMAL:
+            falls_through = max(falls_through, self.execute(node.orelse, frame))
+        return max(falls_through, self.execute(node.finalbody, frame))
 
     def _keep_new(self, writes: Writes) -> None:
         """What an exception handler defines and the tried block did not (``except ImportError: x = None``)."""
@@ -380,7 +359,7 @@ class Statements(Expressions):
 
     # loops and contexts
 
-    def for_each(self, target: libcst.BaseExpression, iterable: Value, frame: Frame, body: Callable[[], bool]) -> bool:
+    def for_each(self, target: ast.expr, iterable: Value, frame: Frame, body: Callable[[], bool]) -> bool:
         """Bind ``target`` to the elements of ``iterable`` in turn and run ``body``, until it says False.
 
         Known elements are taken one by one; of a long loop that only computes, the first ones. Otherwise one element
@@ -410,9 +389,7 @@ class Statements(Expressions):
         """How many rounds a loop may have here to be unrolled."""
         return min(LONGEST_LOOP, MOST_ROUNDS // self.rounds)
 
-    def _unroll(
-        self, target: libcst.BaseExpression, items: Sequence[Value], frame: Frame, body: Callable[[], bool]
-    ) -> int:
+    def _unroll(self, target: ast.expr, items: Sequence[Value], frame: Frame, body: Callable[[], bool]) -> int:
         """Run a loop's body for one element after the other; how many have been, or all if the loop was left."""
         effects = self.own.effects
         for done, item in enumerate(items):
@@ -434,21 +411,20 @@ class Statements(Expressions):
             if again or not carried or self.loop_depth > 2 or self.steps_left <= 0:
                 return
 
-    def _for(self, node: libcst.For, frame: Frame) -> Exit:
+    def _for(self, node: ForNode, frame: Frame) -> Exit:
         iterable = self.evaluate(node.iter, frame)
         left = Exit.NORMAL
 
         def body() -> bool:
             nonlocal left
-            left = self.block(node.body, frame)
+            left = self.execute(node.body, frame)
             return left == Exit.NORMAL
 
         self.for_each(node.target, iterable, frame, body)
-        if node.orelse is not None:
-            self.block(node.orelse.body, frame)
+        self.execute(node.orelse, frame)
         return Exit.NORMAL
 
-    def _while(self, node: libcst.While, frame: Frame) -> Exit:
+    def _while(self, node: ast.While, frame: Frame) -> Exit:
         test = self.evaluate(node.test, frame)
         if test.truth() is False:
             return Exit.NORMAL
@@ -456,22 +432,22 @@ class Statements(Expressions):
         try:
             self._repeat_body(
                 lambda: (self.evaluate(node.test, frame), None)[1],
-                lambda: self.block(node.body, frame) == Exit.NORMAL,
+                lambda: self.execute(node.body, frame) == Exit.NORMAL,
             )
         finally:
             self.loop_depth -= 1
         return Exit.NORMAL
 
-    def _with(self, node: libcst.With, frame: Frame) -> Exit:
+    def _with(self, node: ast.With | ast.AsyncWith, frame: Frame) -> Exit:
         entered: list[Value] = []
         try:
             for item in node.items:
-                context = self.evaluate(item.item, frame)
+                context = self.evaluate(item.context_expr, frame)
                 bound = context.enter(self.own)
                 entered.append(context)
-                if item.asname is not None:
-                    self.assign(item.asname.name, bound, frame)
-            return self.block(node.body, frame)
+                if item.optional_vars is not None:
+                    self.assign(item.optional_vars, bound, frame)
+            return self.execute(node.body, frame)
         finally:
             for context in reversed(entered):
                 context.leave(self.own)
@@ -495,31 +471,28 @@ def _kind(value: Value) -> object:
     return Range if isinstance(value, Const) else type(value)
 
 
-def dotted_name(node: libcst.CSTNode) -> str:
+def dotted_name(node: ast.AST) -> str:
     """The text of a name or of a chain of attributes of names."""
     parts: list[str] = []
-    while isinstance(node, libcst.Attribute):
-        parts.append(node.attr.value)
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
         node = node.value
-    if isinstance(node, libcst.Name):
-        parts.append(node.value)
+    if isinstance(node, ast.Name):
+        parts.append(node.id)
     return ".".join(reversed(parts))
 
 
-def called_name(call: libcst.Call) -> str:
+def called_name(call: ast.Call) -> str:
     """The last name of what is called (``mean`` of ``np.mean(x)``)."""
     return dotted_name(call.func).rpartition(".")[2]
 
 
-def pattern_names(pattern: libcst.CSTNode) -> list[str]:
+def pattern_names(pattern: ast.pattern) -> list[str]:
     """The names that a match pattern binds."""
     names: list[str] = []
-    stack: list[libcst.CSTNode] = [pattern]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, (libcst.MatchAs, libcst.MatchStar)) and node.name is not None:
-            names.append(node.name.value)
-        elif isinstance(node, libcst.MatchMapping) and node.rest is not None:
-            names.append(node.rest.value)
-        stack.extend(child for child in node.children if not isinstance(child, libcst.BaseExpression))
+    for node in descendants_of(pattern):
+        if isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name is not None:
+            names.append(node.name)
+        elif isinstance(node, ast.MatchMapping) and node.rest is not None:
+            names.append(node.rest)
     return names

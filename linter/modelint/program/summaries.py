@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from modelint.program.store import Access, Key
 
 if TYPE_CHECKING:
-    import libcst
+    import ast
 
     from modelint.program.frames import Arguments
     from modelint.program.interpreter import Interpreter
@@ -39,7 +39,7 @@ Variables = tuple[tuple[Key, "Value | None"], ...]
 class Call(NamedTuple):
     """What a call is known by: the function, its arguments, and what surrounds it."""
 
-    node: libcst.CSTNode
+    node: ast.AST
     frame: int
     bound: Value | None
     positional: tuple[Value, ...]
@@ -59,7 +59,7 @@ class Summary:
     result: Value
     steps: int
     depth: int  # how many further calls were under way at once
-    entered: frozenset[libcst.CSTNode]
+    entered: frozenset[ast.AST]
     instantiated: frozenset[int]  # the identities of classes
 
 
@@ -68,7 +68,7 @@ class Summaries:
     """Summaries by call. Those of calls that involve nothing of a root outlive its execution."""
 
     calls: dict[Call, list[Summary]] = field(default_factory=dict)
-    failures: dict[libcst.CSTNode, int] = field(default_factory=dict)
+    failures: dict[ast.AST, int] = field(default_factory=dict)
     of_root: list[Call] = field(default_factory=list)
 
     def keep(self, key: Call, summary: Summary, *, of_root: bool) -> None:
@@ -93,9 +93,9 @@ class Trace:
 
     effects: int  # of the execution when it began
     deepest: int
-    entered: set[libcst.CSTNode]
+    entered: set[ast.AST]
     instantiated: set[int] = field(default_factory=set)
-    cut: set[libcst.CSTNode] = field(default_factory=set)  # functions of which a further call was not executed
+    cut: set[ast.AST] = field(default_factory=set)  # functions of which a further call was not executed
 
 
 class Recorder:
@@ -112,7 +112,7 @@ class Recorder:
         if self._trace is not None and depth > self._trace.deepest:
             self._trace.deepest = depth
 
-    def cuts(self, node: libcst.CSTNode) -> None:
+    def cuts(self, node: ast.AST) -> None:
         """Note that a recursion ends because the function is under way."""
         if self._trace is not None:
             self._trace.cut.add(node)

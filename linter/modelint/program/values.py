@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
-    import libcst
+    import ast
 
     from modelint.documents import Site
+    from modelint.documents.trees import DefinedNode
     from modelint.program.frames import Arguments, Frame, ModuleState
     from modelint.program.interpreter import Interpreter
 
@@ -601,7 +602,7 @@ class Function(Value):
 
     def __init__(
         self,
-        node: libcst.FunctionDef | libcst.Lambda,
+        node: DefinedNode,
         name: str,
         module: ModuleState,
         frame: Frame,
@@ -661,7 +662,7 @@ class Class(Object):
 
     __slots__ = ("bases", "fields", "frame", "module", "name", "node")
 
-    def __init__(self, node: libcst.ClassDef, name: str, module: ModuleState, bases: tuple[Value, ...]) -> None:
+    def __init__(self, node: ast.ClassDef, name: str, module: ModuleState, bases: tuple[Value, ...]) -> None:
         super().__init__()
         self.node = node
         self.name = name

@@ -12,7 +12,7 @@ import posixpath
 import re
 import stat
 import tokenize
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -23,9 +23,6 @@ from modelint.documents.notebook_file import NotebookFile
 from modelint.documents.script import LARGEST_SOURCE, too_large
 from modelint.finding import Place
 from modelint.workspace.names import name_of, normal, project_directories
-
-if TYPE_CHECKING:
-    from modelint.documents.pieces import Pieces
 
 
 @attrs.define(eq=False)
@@ -43,7 +40,6 @@ class FileSources:
     _notebooks: dict[str, Notebook | Unreadable] = attrs.field(factory=dict)
     _stamps: dict[str, tuple[int, int] | None] = attrs.field(factory=dict)
     _opened: dict[str, Opened | None] = attrs.field(factory=dict)
-    _pieces: dict[str, Pieces] = attrs.field(factory=dict)
 
     def script(self, path: str) -> Script | Unreadable:
         """The parsed file; the same object until ``forget``. A directory (named with a final ``/``) is empty."""
@@ -57,17 +53,9 @@ class FileSources:
     def _parsed(self, path: str) -> Script | Unreadable:
         notebook = self.notebook(path)
         if notebook is not None:
-            return notebook.script(self._pieces_of(path)) if isinstance(notebook, Notebook) else notebook
+            return notebook.script() if isinstance(notebook, Notebook) else notebook
         data = self.data(path)
-        return data if isinstance(data, Unreadable) else read_script(path, data, self._pieces_of(path))
-
-    def _pieces_of(self, path: str) -> Pieces | None:
-        """What the text of a file was parsed into before, if it is edited."""
-        if path not in self.overlay:
-            return None
-        from modelint.documents.pieces import Pieces
-
-        return self._pieces.setdefault(path, Pieces())
+        return data if isinstance(data, Unreadable) else read_script(path, data)
 
     def check(self, path: str) -> tuple[Unreadable, ...]:
         """What of a file cannot be read, without keeping its tree."""
@@ -185,7 +173,6 @@ class FileSources:
         path = normal(path)
         if data is None:
             self.overlay.pop(path, None)
-            self._pieces.pop(path, None)
         else:
             self.overlay[path] = data
         self.drop(path)
@@ -204,7 +191,6 @@ class FileSources:
         """Let go of all trees and bytes, but for the overlay and the lines that were shown."""
         self._documents.clear()
         self._data.clear()
-        self._pieces.clear()
 
     def _kind(self, path: str) -> str:
         path = normal(path)
