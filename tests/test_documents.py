@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from modelint.documents import Script, Unreadable, check_script, read_script
 from modelint.documents.script import LARGEST_SOURCE
-from modelint.documents.trees import descendants_of
+from modelint.documents.trees import NodePart, descendants_of
 from modelint.finding import Span
 from modelint.workspace.stack import on_a_deep_stack
 
@@ -246,3 +246,55 @@ def test_tabs_beside_spaces_are_followed_as_python_does() -> None:
     text = "def train():\n\tfor image in [1]:\n    \t\timage = f(2)\n\ntrain()\n"
     compile(text, "train.py", "exec")
     assert first_call(script(text.encode())) == Span(3, 15, 3, 19)
+
+
+@pytest.mark.parametrize(
+    ("text", "function", "arguments"),
+    [
+        ("f(1)", "f", ["1"]),
+        ("(f)((1), *a, b=(2), **{'c': 3})", "(f)", ["(1)", "*a", "b=(2)", "**{'c': 3}"]),
+        ("a.b(1)(c [d, 2],  # a comment, with (\n  lambda e, g=3: e,\n)", "a.b(1)", ["c [d, 2]", "lambda e, g=3: e"]),
+        ("x = (a\n  .b\n  (1, 'é,(' 'f'))", "a\n  .b", ["1", "'é,(' 'f'"]),
+        ("é = f(\n(1),\n\t2 ,)", "f", ["(1)", "2"]),
+        ("f(x[1:2, ...], y if z else w)", "f", ["x[1:2, ...]", "y if z else w"]),
+        ("f((i for i in x))", "f", ["(i for i in x)"]),
+        ("f()", "f", []),
+    ],
+)
+def test_a_call_is_known_as_it_is_written(text: str, function: str, arguments: list[str]) -> None:
+    document = script(text.encode())
+    outermost = max(calls_of(document), key=lambda call: len(document.code(call)))
+    written = document.site(outermost).written()
+    assert written is not None
+    assert (written.function, [read(document, each.span) for each in written.arguments]) == (function, arguments)
+    for each, whole in zip(written.arguments, arguments, strict=True):
+        before = each.star or (f"{each.keyword}=" if each.keyword else "")
+        assert before + each.text == whole
+
+
+def read(document: Script, span: Span) -> str:
+    """The text at a place."""
+    lines = document.lines[span.line - 1 : span.end_line]
+    lines[-1] = lines[-1][: span.end_column - 1]
+    return "\n".join([lines[0][span.column - 1 :], *lines[1:]])
+
+
+@pytest.mark.parametrize("text", ["f(i for i in x)", "f(await i async for i in x)", "x = 1"])
+def test_of_a_bare_generator_and_of_no_call_nothing_is_known(text: str) -> None:
+    document = script(text.encode())
+    assert document.site(document.module.body[0]).written() is None
+    assert all(document.site(call).written() is None for call in calls_of(document))
+
+
+@pytest.mark.parametrize(
+    ("text", "head"),
+    [
+        ("def f(a, b=(1)): pass", "f(a, b=(1))"),
+        ("async  def f(a: 'x)' = g(1),  # )\n  *, b\n) -> (None): pass", "f(a: 'x)' = g(1),  # )\n  *, b\n)"),
+        ("@g()\ndef f(): pass", "f()"),
+        ("def f( # é\n): pass", "f( # é\n)"),
+    ],
+)
+def test_the_head_of_a_function_ends_with_the_parenthesis_of_its_parameters(text: str, head: str) -> None:
+    document = script(text.encode())
+    assert read(document, document.span(document.module.body[0], NodePart.HEAD)) == head

@@ -1,17 +1,16 @@
 """Calls as they are written: from a syntax tree to the values that fixes are made of.
 
-Python's tree knows neither parentheses nor commas, so the text of the call is parsed again, with libcst.
+Python's tree knows neither parentheses nor commas, so the text of the call is gone through once more, by tokens.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from tokenize import TokenInfo
+from typing import TYPE_CHECKING
 
-import libcst
-from libcst.metadata import MetadataWrapper, PositionProvider
-
+from modelint.documents.tokens import holds, opening, separated, tokens_of
 from modelint.finding import Span
 from modelint.written import WrittenArgument, WrittenCall
 
@@ -24,44 +23,33 @@ def written_call(script: Script, node: ast.AST) -> WrittenCall | None:
     if not isinstance(node, ast.Call):
         return None
     start = script.span(node)
-    try:
-        module = libcst.parse_module(f"({script.code(node)})")  # in parentheses it may go over several lines
-    except libcst.ParserSyntaxError:
+    text = f"({script.code(node)})"  # in parentheses it may go over several lines
+    tokens = list(tokens_of(text))[1:-1]
+    first = opening(tokens)
+    arguments = list(separated(tokens[first + 1 : -1]))
+    if any(holds(argument, "for") for argument in arguments):
         return None
-    wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
-    statement = module.body[0]
-    expression = statement.body[0] if isinstance(statement, libcst.SimpleStatementLine) else None
-    call = expression.value if isinstance(expression, libcst.Expr) else None
-    if not isinstance(call, libcst.Call) or any(_is_bare_generator(argument) for argument in call.args):
-        return None
-    positions: Mapping[libcst.CSTNode, Any] = wrapper.resolve(PositionProvider)
 
-    def place(node: libcst.CSTNode) -> Span:
-        """Where a node of the call stands in the script; on its first line behind what is before it there."""
-        at = positions[node]
-        first, last = (start.column - 1 if point.line == 1 else 1 for point in (at.start, at.end))
-        return Span(
-            start.line + at.start.line - 1,
-            at.start.column + first,
-            start.line + at.end.line - 1,
-            at.end.column + last,
-        )
+    def column(line: int, offset: int) -> int:
+        return start.column + offset - 1 if line == 1 else offset + 1
 
-    function = module.code_for_node(call.func)
-    return WrittenCall(
-        function,
-        Span(start.line, start.column, start.line, start.column + len(function)) if "\n" not in function else None,
-        tuple(
-            WrittenArgument(
-                place(argument),
-                module.code_for_node(argument.value),
-                argument.keyword.value if argument.keyword is not None else None,
-                argument.star,
-            )
-            for argument in call.args
-        ),
-    )
+    def written(argument: Sequence[TokenInfo]) -> WrittenArgument:
+        star = argument[0].string if argument[0].string in ("*", "**") else ""
+        keyword = argument[0].string if len(argument) > 1 and argument[1].string == "=" else None
+        value = argument[1:] if star else argument[2:] if keyword is not None else argument
+        (line, offset), (end_line, end_offset) = argument[0].start, argument[-1].end
+        first, last = start.line + line - 1, start.line + end_line - 1
+        span = Span(first, column(line, offset), last, column(end_line, end_offset))
+        return WrittenArgument(span, _between(text, value[0], value[-1]), keyword, star)
+
+    function = _between(text, tokens[0], tokens[first - 1])
+    on_one_line = Span(start.line, start.column, start.line, start.column + len(function))
+    return WrittenCall(function, on_one_line if "\n" not in function else None, tuple(map(written, arguments)))
 
 
-def _is_bare_generator(argument: libcst.Arg) -> bool:
-    return isinstance(argument.value, libcst.GeneratorExp) and not argument.value.lpar
+def _between(text: str, first: TokenInfo, last: TokenInfo) -> str:
+    """The text from the beginning of a token to the end of another."""
+    lines = text.split("\n")[first.start[0] - 1 : last.end[0]]
+    lines[-1] = lines[-1][: last.end[1]]
+    lines[0] = lines[0][first.start[1] :]
+    return "\n".join(lines)

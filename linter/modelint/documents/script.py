@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from modelint.documents.encoding import encoding_of
-from modelint.documents.trees import Part, children_of
+from modelint.documents.trees import NodePart, children_of
 from modelint.finding import Place, Span
 
 if TYPE_CHECKING:
@@ -69,26 +69,25 @@ class Script:
     _lines: list[str] = field(default_factory=list)
     _parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
 
-    def site(self, node: ast.AST, stop: ast.AST | None = None, part: Part = Part.WHOLE) -> Site:
+    def site(self, node: ast.AST, stop: ast.AST | None = None, part: NodePart = NodePart.WHOLE) -> Site:
         """The place of ``node``, or of a part of it, to be computed when it is asked for.
 
         It may reach up to the end of ``stop``.
         """
         return Site(self, node, stop, part)
 
-    def span(self, node: ast.AST, part: Part = Part.WHOLE) -> Span:
+    def span(self, node: ast.AST, part: NodePart = NodePart.WHOLE) -> Span:
         """Where a node stands, without parentheses around it. What has no place of its own stands at the beginning."""
         if not isinstance(node, (ast.stmt, ast.expr, ast.arg, ast.keyword, ast.alias, ast.pattern, ast.excepthandler)):
             return Span(1, 1, 1, 1)
         whole = self._between(node, node)
-        if part is Part.NAME and isinstance(node, ast.arg):
+        if part is NodePart.NAME and isinstance(node, ast.arg):
             return Span(whole.line, whole.column, whole.line, whole.column + len(node.arg))
-        if part is Part.MEMBER and isinstance(node, ast.Attribute):
+        if part is NodePart.MEMBER and isinstance(node, ast.Attribute):
             return self._member(whole, node.attr)
-        if part is not Part.WHOLE and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        if part is not NodePart.WHOLE and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             name = self._name(whole, node.name)
-            is_head = part is Part.HEAD and not isinstance(node, ast.ClassDef)
-            return self._head(name, node.args) if is_head and not isinstance(node, ast.ClassDef) else name
+            return self._head(name) if part is NodePart.HEAD else name
         return whole
 
     def _between(self, first: ast.AST, last: ast.AST) -> Span:
@@ -108,19 +107,16 @@ class Script:
             return Span(whole.line, whole.column, whole.line, len(self.lines[whole.line - 1]) + 1)
         return Span(whole.line, defines.end() + 1, whole.line, defines.end() + 1 + len(name))
 
-    def _head(self, name: Span, parameters: ast.arguments) -> Span:
+    def _head(self, name: Span) -> Span:
         """The name of a function and its parameters, up to the parenthesis that closes them."""
-        ends = [(name.end_line, name.end_column)]
-        for node in children_of(parameters):
-            span = self._between(node, node)
-            ends.append((span.end_line, span.end_column))
-        end_line, end_column = max(ends)
-        for number in range(end_line, len(self.lines) + 1):
-            found = self.lines[number - 1].find(")", end_column - 1)
-            if found >= 0:
-                return Span(name.line, name.column, number, found + 2)
-            end_column = 1
-        return name
+        from modelint.documents.tokens import closing, tokens_of
+
+        rest = [self.lines[name.line - 1][name.end_column - 1 :], *self.lines[name.line :]]
+        end = closing(tokens_of("\n".join(rest)))
+        if end is None:
+            return name
+        line, column = end.end
+        return Span(name.line, name.column, name.line + line - 1, column + (name.end_column if line == 1 else 1))
 
     def _member(self, whole: Span, name: str) -> Span:
         """The dot and the name at the end of an attribute."""
@@ -167,7 +163,7 @@ class Site:
     script: Script
     node: ast.AST
     stop: ast.AST | None = None
-    part: Part = Part.WHOLE
+    part: NodePart = NodePart.WHOLE
 
     def resolve(self) -> Place:
         """The place, resolved."""

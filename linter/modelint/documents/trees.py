@@ -16,7 +16,7 @@ LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _WITHOUT_CODE = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
 
 
-class Part(enum.Enum):
+class NodePart(enum.Enum):
     """What of a node a place is meant for, where not all of it."""
 
     WHOLE = enum.auto()

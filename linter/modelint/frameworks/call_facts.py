@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from modelint.documents import Site
-from modelint.documents.trees import Part, same_code
+from modelint.documents.trees import NodePart, same_code
 from modelint.facts import Because, Comparison, KerasVersion, Layer, Mode, Model, ModelCall, Passing, Purpose
 from modelint.frameworks.batching import Batching
 from modelint.frameworks.events import CallEvent, CompareEvent, Event, GradientEvent, ModeEvent
@@ -334,7 +334,7 @@ def bypass_of(site: Site) -> Site | None:
     if isinstance(called, ast.Attribute) and called.attr in ("call", "forward"):
         if isinstance(called.value, ast.Call) and dotted_name(called.value.func) == "super":
             return None
-        return site.script.site(called, part=Part.MEMBER)
+        return site.script.site(called, part=NodePart.MEMBER)
     return None
 
 

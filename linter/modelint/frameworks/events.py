@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from modelint.documents import Site
-from modelint.documents.trees import FUNCTIONS, Part
+from modelint.documents.trees import FUNCTIONS
 from modelint.facts import Passing, Setting
 from modelint.frameworks.keras_modes import ALWAYS, Training
 from modelint.program.frames import Frame
@@ -99,7 +99,7 @@ class Event:
         method = self.method()
         if method is None or not isinstance(method.node, FUNCTIONS):
             return ((self.site, "in a forward pass"),)
-        return ((method.module.script.site(method.node, part=Part.NAME), f"in the forward pass of {self.owner}"),)
+        return ((method.site, f"in the forward pass of {self.owner}"),)
 
     def functions(self) -> list[str]:
         """The names of all functions under way, innermost first, but those of unit tests, which test anything."""
@@ -241,7 +241,7 @@ class DrawEvent(Event):
         function = scope.function if scope is not None else None
         if function is None or not isinstance(function.node, FUNCTIONS):
             return ((self.site, f"in the forward pass of {self.owner}"),)
-        return ((function.module.script.site(function.node, part=Part.NAME), f"in the forward pass of {self.owner}"),)
+        return ((function.site, f"in the forward pass of {self.owner}"),)
 
 
 @dataclass(slots=True, eq=False)

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from modelint.documents import Site
-from modelint.documents.trees import FUNCTIONS, body_of, default_of, descendants_of
-from modelint.documents.trees import Part as NodePart
+from modelint.documents.trees import FUNCTIONS, NodePart, body_of, default_of, descendants_of
 from modelint.facts import ForwardPass, HardWiredMode, KerasVersion, LostMode, Mode, Model, Passing
 from modelint.frameworks.call_facts import bypass_of, is_literal_mode
 from modelint.frameworks.events import CallEvent, EvaluateEvent, Event, FitEvent, ModelEvent

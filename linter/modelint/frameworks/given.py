@@ -12,7 +12,7 @@ import ast
 from dataclasses import dataclass, field, replace
 
 from modelint.documents import Site
-from modelint.documents.trees import FUNCTIONS, Part, named_parameters
+from modelint.documents.trees import FUNCTIONS, NodePart, named_parameters
 from modelint.facts import Passing
 from modelint.frameworks import guards
 from modelint.frameworks.graph import forward_pass, is_differentiated, passing_of
@@ -117,7 +117,7 @@ def parameter_value(interpreter: Interpreter, function: Function, instance: Inst
         return UNKNOWN
     parameter = next((one for one in named_parameters(function.node.args) if one.arg == name), None)
     method_of = instance.cls.node if instance is not None else None
-    place = function.module.script.site(parameter, part=Part.NAME) if parameter is not None else None
+    place = function.module.script.site(parameter, part=NodePart.NAME) if parameter is not None else None
     value = given.value(Origin(function.node, method_of, name, (), place, parameter, function))
     return join(value, NONE) if isinstance(value, GivenNetwork) and function.defaults.get(name) == NONE else value
 

@@ -6,7 +6,6 @@ import ast
 import functools
 from collections.abc import Callable, Hashable
 
-from modelint.documents.trees import Part as NodePart
 from modelint.facts import Declared, Passing
 from modelint.frameworks import dataset_sources, datasets, estimators, given, guards
 from modelint.frameworks import keras_layers as table
@@ -575,9 +574,7 @@ class Frameworks:
                 return Builtin(f"{kind}.call", lambda i, a: call_model(i, instance, a, through="call"))
             layer = layer_kind(kind)
             if layer is not None:
-                stock = LayerObject(
-                    layer, {}, instance.cls.module.script.site(instance.cls.node, part=NodePart.NAME), ()
-                )
+                stock = LayerObject(layer, {}, instance.cls.site, ())
                 return Builtin(f"{kind}.call", lambda i, a: call_layer(i, stock, a, bypass=True))
         if name in ("add_loss", "add_metric"):
             return Builtin(f"{kind}.{name}", _add_loss)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 
 from modelint.documents import Site
 from modelint.documents.trees import FUNCTIONS, named_parameters, positional_parameters
-from modelint.documents.trees import Part as NodePart
 from modelint.facts import Passing
 from modelint.frameworks.graph import ForwardContext, Part
 from modelint.frameworks.guards import ModeParameter
@@ -167,7 +166,7 @@ def _instance(interpreter: Interpreter, instance: Instance, arguments: Arguments
             return replace(run_forward(interpreter, instance, by_hand, style, arguments), by_hand=True)
         kind = layer_kind(base) if base is not None else None
         if kind is not None:
-            site = instance.cls.module.script.site(instance.cls.node, part=NodePart.NAME)
+            site = instance.cls.site
             return Structure(Style.LAYER, (Part(LayerObject(kind, {}, site, ()), site, Passing.FORWARDED),))
         return Structure(Style.LAYER, opaque=True)
     style = Style.MODEL if is_model_class(base) else Style.LAYER

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from modelint.documents import Site
-from modelint.documents.trees import Part as NodePart
 from modelint.facts import InnerModel, KerasVersion, Layer, Mode, Model, Passing, Port, Shape, Traits
 from modelint.frameworks import keras_layers
 from modelint.frameworks.events import TrainableEvent
@@ -322,4 +321,4 @@ def origin_of(value: Value) -> Site:
     assert isinstance(value, Instance)
     if value.made is not None:
         return value.made
-    return value.cls.module.script.site(value.cls.node, part=NodePart.NAME)
+    return value.cls.site

@@ -12,6 +12,8 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from modelint.documents.trees import NodePart
+
 if TYPE_CHECKING:
     import ast
 
@@ -625,6 +627,11 @@ class Function(Value):
     def __repr__(self) -> str:
         return f"Function({self.name})"
 
+    @property
+    def site(self) -> Site:
+        """Where its name is written."""
+        return self.module.script.site(self.node, part=NodePart.NAME)
+
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Function)
@@ -660,7 +667,7 @@ class Function(Value):
 class Class(Object):
     """A class of the program. Its attributes are in the store."""
 
-    __slots__ = ("bases", "fields", "frame", "module", "name", "node")
+    __slots__ = ("_order", "bases", "fields", "frame", "module", "name", "node")
 
     def __init__(self, node: ast.ClassDef, name: str, module: ModuleState, bases: tuple[Value, ...]) -> None:
         super().__init__()
@@ -670,12 +677,23 @@ class Class(Object):
         self.bases = bases
         self.fields: list[str] = []  # of a dataclass or named tuple, in order
         self.frame: Frame | None = None
+        self._order: tuple[Value, ...] = ()
 
     def __repr__(self) -> str:
         return f"Class({self.name})"
 
-    def mro(self) -> Iterator[Value]:
+    @property
+    def site(self) -> Site:
+        """Where its name is written."""
+        return self.module.script.site(self.node, part=NodePart.NAME)
+
+    def mro(self) -> tuple[Value, ...]:
         """Itself and its bases, depth first (Python's order for all but diamonds)."""
+        if not self._order:
+            self._order = tuple(self._in_order())
+        return self._order
+
+    def _in_order(self) -> Iterator[Value]:
         seen: set[int] = set()
         stack: list[Value] = [self]
         while stack:
