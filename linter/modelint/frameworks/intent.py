@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from modelint.documents import Script, Site
 from modelint.documents.trees import FOR_LOOPS, FUNCTIONS, LOOPS, ForNode, descendants_of, same_code, words_in
@@ -29,15 +30,22 @@ CLOSE = 4
 
 def says_so(site: Site) -> str | None:
     """Why the code at a site is taken for meant: a comment at it or just above it says so."""
-    span = site.resolve().span
-    if span is None:
+    said = _lines_that_say_so(site.script)
+    span = site.resolve().span if said else None
+    if span is None or said.isdisjoint(range(span.line - LINES_ABOVE, span.end_line + 1)):
         return None
-    lines = site.script.lines
-    for number in range(max(0, span.line - 1 - LINES_ABOVE), min(len(lines), span.end_line)):
-        _, mark, comment = lines[number].partition("#")
+    return "a comment says so"
+
+
+@lru_cache(maxsize=64)
+def _lines_that_say_so(script: Script) -> frozenset[int]:
+    """The lines of which a comment says that train mode is meant."""
+    found = set()
+    for number, line in enumerate(script.lines, 1):
+        _, mark, comment = line.partition("#")
         if mark and "modelint:" not in comment and _SAYS_SO.search(comment):  # an ignore's reason is for people
-            return "a comment says so"
-    return None
+            found.add(number)
+    return frozenset(found)
 
 
 def is_named_so(event: CallEvent) -> str | None:

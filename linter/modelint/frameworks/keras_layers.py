@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import pkgutil
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Final, TypedDict
 
@@ -205,10 +205,23 @@ def uncertain(kind: str, config: Mapping[str, Setting] = _NOTHING, version: Kera
 
 
 def _traits(kind: str, config: Mapping[str, Setting], version: KerasVersion | None, *, take_unknown: bool) -> Traits:
-    family = _family(kind, version)
-    settings = {**_BASE_DEFAULTS, **defaults(kind, version), **config}
+    decisive = {name: config[name] for name in _decisive(kind, version) if name in config}
+    return _traits_of(kind, tuple(decisive.items()), version, take_unknown)
+
+
+@cache
+def _decisive(kind: str, version: KerasVersion | None) -> tuple[str, ...]:
+    """The parameters that a class's effects hang on."""
+    return tuple(dict.fromkeys(name for when, _ in _family(kind, version)["effects"] for name in when))
+
+
+@lru_cache(maxsize=4096)
+def _traits_of(
+    kind: str, config: tuple[tuple[str, Setting], ...], version: KerasVersion | None, take_unknown: bool
+) -> Traits:
+    settings = {**_BASE_DEFAULTS, **defaults(kind, version), **dict(config)}
     names: set[str] = set()
-    for when, effect in family["effects"]:
+    for when, effect in _family(kind, version)["effects"]:
         holds = [_holds(predicate, settings.get(parameter)) for parameter, predicate in when.items()]
         if False not in holds and (take_unknown or None not in holds):
             names.update(effect)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelint.frameworks.batching import Batching
 from modelint.frameworks.events import WriteEvent, record
@@ -26,6 +26,8 @@ from modelint.program.values import (
     Union,
     Value,
 )
+
+One = TypeVar("One")
 
 if TYPE_CHECKING:
     import ast
@@ -54,9 +56,11 @@ ELEMENTWISE_METHODS = frozenset(
 REDUCING_METHODS = frozenset(("mean", "sum", "std", "var", "max", "min", "argmax", "argmin", "any", "all", "prod"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Tensor(Value):
-    """An array. ``calls`` are the model calls it was computed from, ``gradients`` those it holds.
+    """An array, which nothing changes; it is not declared frozen, since most of what is made would take twice as long.
+
+    ``calls`` are the model calls it was computed from, ``gradients`` those it holds.
 
     ``symbolic``: the node of a functional model that produces it. ``batch_first``: its first axis is known to be the
     samples of a batch in a forward pass. ``batching``: the pipeline it was drawn from. ``shape``: as far as known,
@@ -230,33 +234,55 @@ def tensors_in(values: Iterable[Value], interpreter: Interpreter | None = None, 
                     yield from tensors_in([value.element(interpreter)], interpreter, depth - 1)
 
 
-def merged(tensors: Iterable[Tensor], *, elementwise: bool = False, **changes: object) -> Tensor | None:
+def merged(tensors: Iterable[Tensor], *, elementwise: bool = False, **changes: Any) -> Tensor | None:
     """A tensor computed from others; None if there are none."""
     found = list(tensors)
     if not found:
         return None
-    calls: frozenset[CallEvent] = frozenset().union(*(t.calls for t in found))
-    gradients: frozenset[GradientEvent] = frozenset().union(*(t.gradients for t in found))
-    nodes = tuple(dict.fromkeys(t.symbolic for t in found if t.symbolic is not None))
-    symbolic: GraphNode | None = None
-    if elementwise and len(nodes) == 1:
-        symbolic = nodes[0]
-    elif nodes:
-        symbolic = GraphNode(None, nodes, presumed=all(node.presumed for node in nodes), elementwise=elementwise)
-    batching = next((t.batching for t in found if t.batching is not None), None)
+    one = found[0]
     settings: dict[str, Any] = {
-        "calls": calls,
-        "gradients": gradients,
-        "symbolic": symbolic,
-        "batching": batching,
-        "literal": all(t.literal or t.written for t in found) and any(t.literal for t in found),
-        "written": all(t.written for t in found),
-        "from_batch": any(t.from_batch for t in found),
-        "statistics": frozenset().union(*(t.statistics for t in found)),
-        "draws": frozenset().union(*(t.draws for t in found)),
-        "origin": found[0].origin if len(found) == 1 else "",
+        "calls": one.calls,
+        "gradients": one.gradients,
+        "symbolic": _symbolic(found, elementwise),
+        "batching": one.batching,
+        "literal": one.literal,
+        "written": one.written,
+        "from_batch": one.from_batch,
+        "statistics": one.statistics,
+        "draws": one.draws,
+        "origin": one.origin,
     }
-    return Tensor(**{**settings, **changes})
+    if len(found) > 1:
+        settings |= {
+            "calls": _together([t.calls for t in found]),
+            "gradients": _together([t.gradients for t in found]),
+            "batching": next((t.batching for t in found if t.batching is not None), None),
+            "literal": all(t.literal or t.written for t in found) and any(t.literal for t in found),
+            "written": all(t.written for t in found),
+            "from_batch": any(t.from_batch for t in found),
+            "statistics": _together([t.statistics for t in found]),
+            "draws": _together([t.draws for t in found]),
+            "origin": "",
+        }
+    settings |= changes
+    return Tensor(**settings)
+
+
+def _symbolic(tensors: Sequence[Tensor], elementwise: bool) -> GraphNode | None:
+    """The node of a functional model for what is computed from tensors."""
+    nodes = tuple(dict.fromkeys(t.symbolic for t in tensors if t.symbolic is not None))
+    if not nodes or (elementwise and len(nodes) == 1):
+        return nodes[0] if nodes else None
+    return GraphNode(None, nodes, presumed=all(node.presumed for node in nodes), elementwise=elementwise)
+
+
+def _together(sets: Sequence[frozenset[One]]) -> frozenset[One]:
+    """What is in any of some sets; mostly they are all empty, or the same."""
+    found = sets[0]
+    for other in sets[1:]:
+        if other and other is not found:
+            found = found | other if found else other
+    return found
 
 
 def first_tensor(value: Value, interpreter: Interpreter) -> Tensor | None:

@@ -73,10 +73,8 @@ class Expressions:
         self._lengths: dict[ast.Slice, ast.expr | None] = {}
         self._constants: dict[ast.Constant, Value] = {}
         self._evaluators: dict[type[ast.AST], Callable[[Any, Frame], Value]] = {
-            ast.Name: self._name,
             ast.Attribute: self._attribute,
             ast.Call: self._call,
-            ast.Constant: self._constant,
             ast.JoinedStr: self._formatted,
             ast.Tuple: self._tuple,
             ast.List: self._list,
@@ -101,6 +99,10 @@ class Expressions:
 
     def evaluate(self, node: ast.AST, frame: Frame) -> Value:
         """The value of an expression; unknown where it is too deep or of a kind without one."""
+        if isinstance(node, ast.Name):  # these two are most of all
+            return self.lookup(node.id, frame) or UNKNOWN
+        if isinstance(node, ast.Constant):
+            return self._constant(node)
         evaluator = self._evaluators.get(type(node))
         if evaluator is None or self.expression_depth > DEEPEST_EXPRESSION:
             return UNKNOWN
@@ -125,9 +127,6 @@ class Expressions:
 
     def bind_name(self, name: str, value: Value, frame: Frame) -> None:
         raise NotImplementedError  # the interpreter's
-
-    def _name(self, node: ast.Name, frame: Frame) -> Value:
-        return self.lookup(node.id, frame) or UNKNOWN
 
     def _attribute(self, node: ast.Attribute, frame: Frame) -> Value:
         return self.attribute(self.evaluate(node.value, frame), node.attr)
@@ -163,7 +162,7 @@ class Expressions:
 
     # literals
 
-    def _constant(self, node: ast.Constant, frame: Frame) -> Value:
+    def _constant(self, node: ast.Constant) -> Value:
         found = self._constants.get(node)
         if found is None:
             found = self._constants[node] = _literal(node.value)

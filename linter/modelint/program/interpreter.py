@@ -324,8 +324,8 @@ class Interpreter(Statements):
     def super_attribute(self, instance: Value, owner: Class, name: str) -> Value:
         """``super().name`` in a method of ``owner``."""
         cls = instance.cls if isinstance(instance, Instance) else owner
-        order = list(cls.mro())
-        after = order[order.index(owner) + 1 :] if owner in order else list(owner.mro())[1:]
+        order = cls.mro()
+        after = order[order.index(owner) + 1 :] if owner in order else owner.mro()[1:]
         for base in after:
             if isinstance(base, Class):
                 found = self.store.get(base.identity, name)

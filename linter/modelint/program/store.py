@@ -84,7 +84,14 @@ class Store:
         """End all branches under way, wherever an execution was left, and forget what only they had set."""
         self.watched = 0
         self.accesses.clear()
-        written = {identity: None for _ in range(len(self.journals)) for identity, _ in self.pop()}
+        written: set[int] = set()
+        while self.journals:
+            for (identity, name), before in self.journals.pop().items():
+                written.add(identity)
+                if before is None:
+                    self.variables[identity].pop(name, None)
+                else:
+                    self.variables[identity][name] = before
         for identity in written:
             if all(value is None for value in self.variables[identity].values()):
                 del self.variables[identity]
