@@ -84,7 +84,8 @@ def examine(
         program = analysis.program(path)
     except Exception as error:
         return (*faults, _internal_error(path, "the analysis", error))
-    return (*faults, *(finding for rule in rules for finding in _run(rule, program, witness)))
+    facts = _Facts(program)
+    return (*faults, *(finding for rule in rules for finding in _run(rule, facts, witness)))
 
 
 def examine_model(
@@ -97,7 +98,8 @@ def examine_model(
         program = program_of(document, settings)
     except Exception as error:
         return (_internal_error(document.path, "the analysis", error),)
-    found = tuple(finding for rule in rules for finding in _run(rule, program, witness))
+    facts = _Facts(program)
+    found = tuple(finding for rule in rules for finding in _run(rule, facts, witness))
     return (*found, *_unexamined(document))
 
 
@@ -111,14 +113,25 @@ def _unexamined(document: ModelFile) -> Iterator[Finding]:
         yield Finding(QUESTIONABLE, Severity.NOTE, Confidence.HIGH, Place(document.path), message)
 
 
-def _run(rule: Rule, program: Program, witness: Witness | None = None) -> Iterator[Finding]:
+class _Facts(dict[type[object], tuple[object, ...]]):
+    """The facts of a program, the program among them, by the types that rules ask for."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__()
+        self.program = program
+        self.all = program.facts if program in program.facts else (*program.facts, program)
+
+    def __missing__(self, kind: type[object]) -> tuple[object, ...]:
+        self[kind] = tuple(fact for fact in self.all if isinstance(fact, kind))
+        return self[kind]
+
+
+def _run(rule: Rule, facts: _Facts, witness: Witness | None = None) -> Iterator[Finding]:
     """Call every check of a rule with the facts that it asked for."""
-    facts = program.facts if program in program.facts else (*program.facts, program)
+    program = facts.program
     failed = False
     for subscription in rule.subscriptions:
-        for fact in facts:
-            if not isinstance(fact, subscription.fact):
-                continue
+        for fact in facts[subscription.fact]:
             try:
                 found = _called(subscription.check, fact, program)
             except Exception as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import enum
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -69,6 +70,13 @@ def named_parameters(parameters: ast.arguments) -> tuple[ast.arg, ...]:
 def positional_parameters(parameters: ast.arguments) -> tuple[ast.arg, ...]:
     """The parameters of a function that can be passed by position, in their order."""
     return (*parameters.posonlyargs, *parameters.args)
+
+
+@lru_cache(maxsize=8192)
+def parameter_names(parameters: ast.arguments) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the parameters that can be passed by position, and of those that are passed by name only."""
+    by_position = tuple(parameter.arg for parameter in positional_parameters(parameters))
+    return by_position, tuple(parameter.arg for parameter in parameters.kwonlyargs)
 
 
 def default_of(parameters: ast.arguments, parameter: ast.arg) -> ast.expr | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from modelint.documents.trees import named_parameters
+from modelint.documents.trees import parameter_names
 from modelint.program.frames import Frame
 
 MOST_FUNCTIONS = 12
@@ -59,11 +59,12 @@ def _before(expression: ast.expr, frame: Frame | None) -> Iterator[ast.expr]:
         expression, frame = passed, frame.caller
 
 
-def _parameters(frame: Frame) -> list[str]:
+def _parameters(frame: Frame) -> tuple[str, ...]:
     """The parameters of the function that a frame executes."""
     if frame.function is None:
-        return []
-    return [parameter.arg for parameter in named_parameters(frame.function.node.args)]
+        return ()
+    by_position, by_name = parameter_names(frame.function.node.args)
+    return (*by_position, *by_name)
 
 
 def _passed(name: str, frame: Frame) -> ast.expr | None:

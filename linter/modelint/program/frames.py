@@ -39,8 +39,8 @@ class Frame:
     is_class: bool = False
     owner: Class | None = None
     statement: ast.stmt | None = None  # the innermost one under way
-    global_names: set[str] = field(default_factory=set)
-    nonlocal_names: set[str] = field(default_factory=set)
+    global_names: frozenset[str] = frozenset()
+    nonlocal_names: frozenset[str] = frozenset()
     returns: list[Value] = field(default_factory=list)
     yields: list[Value] = field(default_factory=list)
 

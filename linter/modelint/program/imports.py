@@ -159,6 +159,10 @@ class Importer:
         if script is None or self._depth > DEEPEST_IMPORT:
             self.modules[path] = None
             return None
+        with interpreter.store.base():
+            return self._execute_module(interpreter, script, path, dotted)
+
+    def _execute_module(self, interpreter: Interpreter, script: Script, path: str, dotted: str) -> ModuleState:
         frame = Frame.of_module()
         state = ModuleState(dotted, path, script, frame)
         frame.module = state
@@ -172,10 +176,9 @@ class Importer:
         stop, interpreter.stop = interpreter.stop, None  # half a module would be kept for good
         self._depth += 1
         try:
-            with interpreter.store.base():
-                interpreter.store.set(frame.identity, "__name__", Const(dotted))
-                interpreter.store.set(frame.identity, "__file__", Const(path))
-                interpreter.execute(script.module.body, frame)
+            interpreter.store.set(frame.identity, "__name__", Const(dotted))
+            interpreter.store.set(frame.identity, "__file__", Const(path))
+            interpreter.execute(script.module.body, frame)
         finally:
             self._depth -= 1
             interpreter.events, interpreter.guards, interpreter.contexts = events, guards, contexts

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from modelint.documents.trees import named_parameters, positional_parameters
+from modelint.documents.trees import parameter_names
 from modelint.program.frames import Arguments, Frame, Guard, ModuleState
 from modelint.program.statements import Exit, Statements
 from modelint.program.store import Store
@@ -229,8 +229,7 @@ class Interpreter(Statements):
 
     def _bind(self, function: Function, arguments: Arguments, frame: Frame) -> None:
         parameters = function.node.args
-        names = [parameter.arg for parameter in positional_parameters(parameters)]
-        keyword_only = [parameter.arg for parameter in parameters.kwonlyargs]
+        names, keyword_only = parameter_names(parameters)
         bound: dict[str, Value] = dict(zip(names, arguments.positional, strict=False))
         others: dict[str, Value] = {}
         for name, value in arguments.keywords.items():
@@ -259,12 +258,13 @@ class Interpreter(Statements):
     def enter_unknown(self, function: Function, instance: Instance | None) -> Value:
         """Execute a function that nothing in the program calls: its arguments are unknown."""
         parameters = function.node.args
-        names = [parameter.arg for parameter in named_parameters(parameters)]
+        by_position, by_name = parameter_names(parameters)
+        names = (*by_position, *by_name)
         bound = {name: root_default(function.defaults.get(name)) for name in names}
         for name, value in bound.items():
             if value is UNKNOWN:
                 bound[name] = self.library.parameter(self, function, instance, name)
-        takes_instance = bool(positional_parameters(parameters))
+        takes_instance = bool(by_position)
         if instance is not None and takes_instance and function.kind not in ("staticmethod", "classmethod"):
             del bound[names[0]]
             function = function.bind(instance)

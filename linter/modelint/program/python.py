@@ -422,8 +422,8 @@ def flags_of(interpreter: Interpreter) -> Flags:
     found = interpreter.store.get(0, _FLAGS_NAME)
     if isinstance(found, Flags):
         return found
-    made = Flags()
     with interpreter.store.base():
+        made = Flags()
         interpreter.store.set(0, _FLAGS_NAME, made)
     return made
 

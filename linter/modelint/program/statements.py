@@ -194,11 +194,11 @@ class Statements(Expressions):
         return Exit.NORMAL
 
     def _global(self, node: ast.Global, frame: Frame) -> Exit:
-        frame.global_names.update(node.names)
+        frame.global_names |= set(node.names)
         return Exit.NORMAL
 
     def _nonlocal(self, node: ast.Nonlocal, frame: Frame) -> Exit:
-        frame.nonlocal_names.update(node.names)
+        frame.nonlocal_names |= set(node.names)
         return Exit.NORMAL
 
     # imports

@@ -3,6 +3,10 @@
 A variable belongs to a frame or an object (its identity) and has a name. A branch writes into the same tables and
 keeps a journal of what it overwrote, which undoes it; joining branches keeps both values. So reading costs the same at
 any depth of branches, and branching costs what was written, not what exists.
+
+What a branch itself has made (frames and objects with an identity newer than the branch) is not in its journal: nothing
+outside can reach it but by what the branch wrote. It stays until the outermost branch is left, which is the execution
+of a root. What a module made that was imported meanwhile is not the branch's, and lasts.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 
-from modelint.program.values import UNKNOWN, Value, join
+from modelint.program.values import UNKNOWN, Value, join, new_identity
 
 Key = tuple[int, str]
 Writes = dict[Key, Value]
@@ -27,13 +31,17 @@ class Store:
     Where somebody wants to know what is read and set of what is older than ``watched``, it is logged in ``accesses``.
     """
 
-    __slots__ = ("accesses", "journals", "variables", "watched")
+    __slots__ = ("_begins", "_imported", "_made", "_own", "accesses", "journals", "variables", "watched")
 
     def __init__(self) -> None:
         self.variables: dict[int, dict[str, Value | None]] = {}
         self.journals: list[Journal] = []
         self.watched = 0
         self.accesses: list[Access] = []
+        self._begins: list[int] = []  # the newest identity when each branch began
+        self._own = 0  # whatever is newer was certainly made in the innermost branch
+        self._imported: list[tuple[int, int]] = []  # first and last identities while modules were imported meanwhile
+        self._made: list[int] = []  # what has variables and was made in branches
 
     def get(self, identity: int, name: str) -> Value | None:
         """The value of a variable, or None if it was never set."""
@@ -48,7 +56,9 @@ class Store:
         variables = self.variables.get(identity)
         if variables is None:
             variables = self.variables[identity] = {}
-        if self.journals:
+            if self.journals and self._is_newer(identity, self._begins[0]):
+                self._made.append(identity)
+        if identity < self._own and self.journals and not self._is_newer(identity, self._begins[-1]):
             journal, key = self.journals[-1], (identity, name)
             if key not in journal:
                 journal[key] = variables.get(name)
@@ -64,13 +74,28 @@ class Store:
             if value is not None:
                 yield name, value
 
+    def _is_newer(self, identity: int, begin: int) -> bool:
+        """Whether something was made in a branch with this beginning, and not by what was imported meanwhile."""
+        return identity > begin and not any(first <= identity <= last for first, last in self._imported)
+
     def push(self) -> None:
         """Begin a branch."""
+        self._begin(new_identity())
+
+    def _begin(self, newest: int) -> None:
         self.journals.append({})
+        self._begins.append(newest)
+        self._find_own()
+
+    def _find_own(self) -> None:
+        begin = self._begins[-1] if self._begins else 0
+        self._own = max(begin, self._imported[-1][1]) if self._imported else begin
 
     def pop(self) -> Writes:
-        """End the branch; its writes are returned, not kept."""
+        """End the branch; its writes are returned, not kept. What it has made stays."""
         writes: Writes = {}
+        self._begins.pop()
+        self._find_own()
         variables = self.variables
         for key, before in self.journals.pop().items():
             identity, name = key
@@ -84,17 +109,15 @@ class Store:
         """End all branches under way, wherever an execution was left, and forget what only they had set."""
         self.watched = 0
         self.accesses.clear()
-        written: set[int] = set()
-        while self.journals:
-            for (identity, name), before in self.journals.pop().items():
-                written.add(identity)
-                if before is None:
-                    self.variables[identity].pop(name, None)
-                else:
-                    self.variables[identity][name] = before
+        written = {identity for _ in range(len(self.journals)) for identity, _ in self.pop()}
         for identity in written:
             if all(value is None for value in self.variables[identity].values()):
                 del self.variables[identity]
+        for identity in self._made:
+            self.variables.pop(identity, None)
+        self._made.clear()
+        self._imported.clear()
+        self._own = 0
 
     def merge(self, *branches: Writes) -> None:
         """Continue after branches of which exactly one was taken."""
@@ -132,11 +155,16 @@ class Store:
 
     @contextmanager
     def base(self) -> Iterator[None]:
-        """A block that writes for good, whatever branch is under way (the body of an imported module)."""
-        above = [self.pop() for _ in range(len(self.journals))]
+        """A block that makes and writes for good, whatever branch is under way (the body of an imported module)."""
+        above = [(self._begins[-1], self.pop()) for _ in range(len(self.journals))]
+        made, self._made = self._made, []
+        first = new_identity()
         try:
             yield
         finally:
-            for writes in reversed(above):
-                self.push()
+            self._made = made
+            if above:
+                self._imported.append((first, new_identity()))
+            for newest, writes in reversed(above):
+                self._begin(newest)
                 self.keep(writes)
