@@ -213,7 +213,8 @@ def _note_static_batch(interpreter: Interpreter, layer: LayerObject, arguments: 
         value = layer.config.get(name)
         size = value[0] if isinstance(value, tuple) and value else value
         if isinstance(size, int) and not isinstance(size, bool):
-            how = f"{name}={value!r}" + (" with stateful=True" if layer.config.get("stateful") is True else "")
+            written = repr(value).replace(repr(UNKNOWN_SETTING), "...")
+            how = f"{name}={written}" + (" with stateful=True" if layer.config.get("stateful") is True else "")
             record(
                 interpreter,
                 StaticBatchEvent(arguments.site, arguments.frame, how=how, size=size, stateful="stateful" in how),
