@@ -24,6 +24,7 @@ from modelint.program.values import (
     ListObject,
     Tuple,
     Union,
+    Unknown,
     Value,
 )
 
@@ -92,7 +93,10 @@ class Tensor(Value):
         if not isinstance(other, Tensor) or _matter(self) != _matter(other):
             return None
         shape = self.shape if self.shape == other.shape else None
-        return replace(self, shape=shape, structured=self.structured or other.structured)
+        structured = self.structured or other.structured
+        if (other.shape, other.structured) == (shape, structured):
+            return other
+        return replace(self, shape=shape, structured=structured)
 
     def outlives(self, mark: int) -> bool:
         node = self.symbolic
@@ -220,6 +224,8 @@ def tensors_in(values: Iterable[Value], interpreter: Interpreter | None = None, 
         match value:
             case Tensor():
                 yield value
+            case Const() | Unknown():  # which most are
+                pass
             case Union():
                 yield from tensors_in(value.values, interpreter, depth)
             case Tuple() if depth:

@@ -58,6 +58,7 @@ class Statements(Expressions):
     def __init__(self) -> None:
         super().__init__()
         self.loop_depth = 0
+        self.repeating = False  # whether a loop under way is in its second round
         self.rounds = 1  # of the unrolled loops that are under way, multiplied
         self._executors: dict[type[ast.AST], Callable[[Any, Frame], Exit]] = {
             ast.Expr: self._expression,
@@ -401,15 +402,21 @@ class Statements(Expressions):
         return len(items)
 
     def _repeat_body(self, begin: Callable[[], None], body: Callable[[], bool]) -> None:
-        for again in (False, True):
-            self.store.push()
-            begin()
-            body()
-            written = self.store.pop()
-            carried = any(_is_carried(self.store.get(*key), value) for key, value in written.items())
-            self.store.keep_perhaps(written)
-            if again or not carried or self.loop_depth > 2 or self.steps_left <= 0:
-                return
+        """Run a body once, and where it carried something round once more; not the loops in it, this second time."""
+        repeating = self.repeating
+        try:
+            for again in (False, True):
+                self.repeating = repeating or again
+                self.store.push()
+                begin()
+                body()
+                written = self.store.pop()
+                carried = any(_is_carried(self.store.get(*key), value) for key, value in written.items())
+                self.store.keep_perhaps(written)
+                if self.repeating or not carried or self.loop_depth > 2 or self.steps_left <= 0:
+                    return
+        finally:
+            self.repeating = repeating
 
     def _for(self, node: ForNode, frame: Frame) -> Exit:
         iterable = self.evaluate(node.iter, frame)

@@ -46,6 +46,7 @@ class Call(NamedTuple):
     keywords: tuple[tuple[str, Value], ...]
     extra: bool
     loops: int
+    repeating: bool
     longest_loop: int  # that is unrolled
     surroundings: Hashable
 
@@ -135,6 +136,7 @@ class Recorder:
             tuple(arguments.keywords.items()),
             arguments.extra,
             min(interpreter.loop_depth, 3),
+            interpreter.repeating,
             interpreter.longest_loop,
             interpreter.library.surroundings(interpreter),
         )
