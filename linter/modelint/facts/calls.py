@@ -36,6 +36,7 @@ class ModelCall:
     does); it is empty for a call of a program.
     ``because`` leads from the model's making over its sensitive layers to this call. ``training_position`` is where
     the call takes ``training`` by position; ``bypass`` what is written between the model and the arguments (``.call``).
+    ``flag`` is how it passes the model's own parameter for the mode, where that has another name.
     """
 
     place: Located
@@ -53,11 +54,17 @@ class ModelCall:
     certain: bool = True  # False if model or purpose hold only on some paths or by guess
     function: str | None = None  # the enclosing function's name
     training_position: int | None = None
+    flag: Passing = Passing.ABSENT
     bypass: Located | None = None
     from_inside: bool = False  # it stands in a method that is run on the model itself
     any_call: str = ""
     set_globally: bool = False  # the mode comes from ``set_learning_phase``
     because: Because = ()
+
+    @property
+    def told(self) -> Passing:
+        """How it passes the mode: as ``training``, or by the model's own flag."""
+        return self.flag if self.training is Passing.ABSENT else self.training
 
     @property
     def runner(self) -> str | None:

@@ -59,6 +59,10 @@ class Program:
         own = (forward.parameter for forward in self.all(ForwardPass) if forward.owner == model.kind)
         return next(own, "training")
 
+    def calls_of(self, forward: ForwardPass) -> Iterator[ModelCall]:
+        """The calls of models of the class that has a forward pass."""
+        return (call for call in self.all(ModelCall) if call.model.kind == forward.owner)
+
     def has_one_purpose(self, call: ModelCall) -> bool:
         """Whether all that the program does with the result of a call, wherever it comes by, is one thing.
 

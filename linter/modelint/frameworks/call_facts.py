@@ -7,22 +7,23 @@ import re
 from collections.abc import Iterator
 
 from modelint.documents import Site
-from modelint.documents.trees import NodePart, same_code
+from modelint.documents.trees import NodePart, parameter_names, same_code
 from modelint.facts import Because, Comparison, KerasVersion, Layer, Mode, Model, ModelCall, Passing, Purpose
 from modelint.frameworks.batching import Batching
 from modelint.frameworks.events import CallEvent, CompareEvent, Event, GradientEvent, ModeEvent
 from modelint.frameworks.given import GivenNetwork
+from modelint.frameworks.graph import passing_of
 from modelint.frameworks.handed_on import is_literal, mode_written
 from modelint.frameworks.intent import are_side_by_side, first_given, is_named_so, is_sampling, iterated_over, says_so
 from modelint.frameworks.keras_modes import ALWAYS, Entry
 from modelint.frameworks.layers import LayerObject
 from modelint.frameworks.models import OpaqueModel, training_position
-from modelint.frameworks.structure import contains
+from modelint.frameworks.structure import contains, mode_parameter
 from modelint.frameworks.tensors import Tensor
 from modelint.frameworks.trees import Tree, Trees, mode_of
 from modelint.program.frames import Arguments, Frame
 from modelint.program.statements import dotted_name
-from modelint.program.values import Instance, Union, Unknown, Value, alternatives
+from modelint.program.values import Function, Instance, Union, Unknown, Value, alternatives
 
 EVALUATION_NAME = re.compile(
     r"(^|_)(test|tests|testing|eval|evaluate|evaluation|valid|validate|validation|val|predict|prediction|predictions|infer|inference"
@@ -172,7 +173,7 @@ class CallFacts:
         modes: dict[KerasVersion, Mode] = {}
         affected: dict[int, Layer] = {}
         leaves = [leaf for leaf in tree.leaves() if leaf.layer is not None and leaf.layer.traits.mode_sensitive]
-        asked = [leaf for leaf in leaves if not is_literal_mode(leaf)]
+        asked = [leaf for leaf in leaves if not is_literal_mode(leaf, model)]
         for version in self.trees.versions:
             found = self.trees.modes(tree, entry, event.passing, version, event.learning_phase)
             by_leaf = [(leaf, mode_of(found.get(leaf.key))) for leaf in asked if leaf.key in found or found]
@@ -202,11 +203,28 @@ class CallFacts:
             and not (affected and all(layer.perhaps_frozen for layer in affected.values())),
             function=event.function,
             training_position=training_position(self.trees.interpreter, model),
+            flag=self._flag(event),
             bypass=bypass_of(event.site) if event.through in ("call", "forward") else None,
             from_inside=is_inside(event, model) or self._is_own_endpoint(event, model),
             set_globally=event.learning_phase is not None and event.passing is not Passing.TRUE,
             because=self._because(event, fact, affected),
         )
+
+    def _flag(self, event: CallEvent) -> Passing:
+        """How a call passes a model's own parameter for the mode, where Keras does not know it by its name."""
+        model = event.model
+        method = self.trees.interpreter.class_attribute(model.cls, "call") if isinstance(model, Instance) else None
+        if not isinstance(method, Function):
+            return Passing.ABSENT
+        parameter, _ = mode_parameter(method)
+        if parameter in (None, "training"):
+            return Passing.ABSENT
+        by_position, _ = parameter_names(method.node.args)
+        given = {**dict(zip(by_position[1:], event.arguments, strict=False)), **event.keywords}
+        return passing_of(given.get(parameter or ""))
+
+    def _asks_for_train_mode(self, event: CallEvent) -> bool:
+        return Passing.TRUE in (event.passing, self._flag(event))
 
     def _is_own_endpoint(self, event: CallEvent, model: Value) -> bool:
         """Whether what is called is an attribute in which the model keeps its forward pass under another name."""
@@ -248,9 +266,10 @@ class CallFacts:
         if purpose is Purpose.TRAINING:
             frozen = isinstance(event.model, OpaqueModel) and self.trees.is_frozen((event.model,), event.order)
             return "its weights are frozen" if frozen else None
-        if event.passing is Passing.TRUE and is_sampling(event):
+        asks = self._asks_for_train_mode(event)
+        if asks and is_sampling(event):
             return "many stochastic passes"
-        if event.passing is Passing.TRUE and self._shown_in_both_modes(event):
+        if asks and self._shown_in_both_modes(event):
             return "shown in both modes"
         return None
 
@@ -262,6 +281,7 @@ class CallFacts:
             and other.frame is event.frame
             and not other.tapes
             and other.passing in (Passing.FALSE, Passing.ABSENT)
+            and not self._asks_for_train_mode(other)
             and are_side_by_side(event.site, other.site)
             for other in self.calls
         )
@@ -300,12 +320,15 @@ def summary(modes: list[Mode]) -> Mode:
     return Mode.INFERENCE
 
 
-def is_literal_mode(leaf: Tree) -> bool:
-    """Whether a leaf's mode is written as a constant where it is called, or where what calls it is handed the mode."""
+def is_literal_mode(leaf: Tree, inside: Value | None = None) -> bool:
+    """Whether a leaf's mode is written as a constant where it is called, or where what calls it is handed the mode.
+
+    What the calls of the model that it is ``inside`` of are passed does not count.
+    """
     part = leaf.part
     if part is None or part.passing not in (Passing.TRUE, Passing.FALSE) or part.arguments is None:
         return False
-    return any(map(is_literal, mode_written(part.arguments.node, part.arguments.frame)))
+    return any(map(is_literal, mode_written(part.arguments.node, part.arguments.frame, inside)))
 
 
 def owners_of(trees: Trees, sources: Value) -> list[Value] | None:

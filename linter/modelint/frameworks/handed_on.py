@@ -11,19 +11,21 @@ from collections.abc import Iterator
 
 from modelint.documents.trees import parameter_names
 from modelint.program.frames import Frame
+from modelint.program.values import Value
 
 MOST_FUNCTIONS = 12
 
 
-def mode_written(call: ast.AST, frame: Frame | None) -> Iterator[ast.expr]:
+def mode_written(call: ast.AST, frame: Frame | None, inside: Value | None = None) -> Iterator[ast.expr]:
     """The expressions that a call in a frame may be passed the mode by, then those that its functions were passed.
 
-    The constants True and False by position count for the mode.
+    The constants True and False by position count for the mode. What the methods were passed of the model that the call
+    is ``inside`` of is left out.
     """
     waiting = list(_at(call))
     for expression in waiting:
         yield expression
-        yield from _before(expression, frame)
+        yield from _before(expression, frame, inside)
 
 
 def is_literal(expression: ast.expr) -> bool:
@@ -45,15 +47,17 @@ def _at(call: ast.AST) -> Iterator[ast.expr]:
             yield keyword.value
 
 
-def _before(expression: ast.expr, frame: Frame | None) -> Iterator[ast.expr]:
+def _before(expression: ast.expr, frame: Frame | None, inside: Value | None) -> Iterator[ast.expr]:
     """What was passed for a parameter that a name stands for in a frame, and so on."""
     for _ in range(MOST_FUNCTIONS):
         if not isinstance(expression, ast.Name):
             return
         while frame is not None and expression.id not in _parameters(frame):  # of a function around it
             frame = frame.parent
-        passed = _passed(expression.id, frame) if frame is not None else None
-        if frame is None or passed is None:
+        if frame is None or frame.function is None or (inside is not None and frame.function.bound is inside):
+            return
+        passed = _passed(expression.id, frame)
+        if passed is None:
             return
         yield passed
         expression, frame = passed, frame.caller

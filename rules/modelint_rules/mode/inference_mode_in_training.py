@@ -72,13 +72,14 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     where = "" if call.mode is Mode.INFERENCE else f" in {version_ranges(in_inference)}"
     parameter = program.mode_argument(call.model)
     argument = f"{parameter}=True" if parameter else None
-    addable = call.training is Passing.ABSENT and call.through != "call" and program.has_one_purpose(call)
+    passes_none = call.training is Passing.ABSENT and call.flag is Passing.ABSENT
+    addable = passes_none and call.through != "call" and program.has_one_purpose(call)
     advice = _advice(call, argument)
     if Purpose.INFERENCE in program.purposes(call):
         advice = "hand the mode on to it, for it also predicts"
     yield rule.at(
         call.place,
-        f"this training step runs {kinds(call.affected)} in inference mode{where}{_said(call)}; {advice}",
+        f"this training step runs {kinds(call.affected)} in inference mode{where}{_said(call, program)}; {advice}",
         because=call.because,
         confidence=_confidence(call, program),
         fix=call.with_argument(argument, Safety.UNSAFE) if argument and addable else None,
@@ -92,16 +93,18 @@ def _is_unknown(call: ModelCall) -> bool:
     return opaque and trained and call.through == "__call__" and call.training is Passing.ABSENT
 
 
-def _said(call: ModelCall) -> str:
+def _said(call: ModelCall, program: Program) -> str:
     """Who says so, if somebody does."""
     if call.runner is not None:
         return f" ({call.runner} does)"
-    return " (training=False)" if call.training is Passing.FALSE else ""
+    return f" ({program.mode_argument(call.model) or 'training'}=False)" if call.told is Passing.FALSE else ""
 
 
 def _advice(call: ModelCall, argument: str | None) -> str:
     if call.runner is not None:
         return "run it in train mode instead"
+    if call.flag is Passing.TRUE:
+        return f"hand its mode on inside {call.model.kind}, where it gets lost"
     if argument and call.through == "call":  # outside of __call__, what the mode reaches is another matter
         return f"call the model itself, with {argument}"
     return f"pass {argument}" if argument else f"give {call.model.kind}.call a training parameter and pass True"
@@ -110,5 +113,5 @@ def _advice(call: ModelCall, argument: str | None) -> str:
 def _confidence(call: ModelCall, program: Program) -> Confidence:
     differs = call.mode is not Mode.INFERENCE and not program.settings.versions_known
     # an explicit False may be meant: fine-tuning on the statistics of the pretrained network
-    meant = call.training is Passing.FALSE
+    meant = call.told is Passing.FALSE
     return Confidence.HIGH if call.certain and not differs and not meant else Confidence.MEDIUM

@@ -41,6 +41,7 @@ from modelint import (
     Fix,
     ForwardPass,
     LostMode,
+    Passing,
     Program,
     Rule,
     Safety,
@@ -92,6 +93,7 @@ def _cause(lost: LostMode) -> tuple[object, ...]:
 
 def _confidence(forward: ForwardPass, lost: LostMode, program: Program) -> Confidence:
     differs = bool(lost.arrives_in) and not program.settings.versions_known
-    # a model whose call takes no mode harms nobody until fit trains it
-    unused = forward.kind == "Model" and forward.parameter is None and forward.fitted_at is None
+    # a model whose call takes no mode, or that the program hands its own flag, harms nobody until fit trains it
+    by_flag = any(call.flag is not Passing.ABSENT for call in program.calls_of(forward))
+    unused = forward.kind == "Model" and forward.fitted_at is None and (forward.parameter is None or by_flag)
     return Confidence.MEDIUM if differs or unused else Confidence.HIGH

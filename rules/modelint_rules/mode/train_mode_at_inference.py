@@ -9,7 +9,8 @@ The mode need not be written at the call. `model(x)` without `training` runs in 
 defaults to `training=True`, when `keras.backend.set_learning_phase(1)` was called (Keras 2), and when the model holds
 an augmentation layer, for those default to `training=True`: the augmentation then is alive, and in Keras 3.0 to 3.15
 it switches the layers behind it to train mode as well. In Keras 3.6 to 3.15 `Resizing` and `CenterCrop` do the same.
-`model.predict(x)` is not affected.
+`model.predict(x)` is not affected. A model whose `call` takes the mode as `is_training`, say, is in the mode that the
+call passes for that.
 
 In a saved Keras model no call is written. There, what any `model(x)` does is reported at the layer that ends up in
 train mode, and whether `predict` and an exported model do so too. Augmentation that is alive by its own default alone
@@ -74,7 +75,7 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     subject = call.any_call or ("the exported model" if call.through == "export" else "this prediction")
     yield rule.at(
         call.place,
-        f"{subject} runs {kinds(call.affected)} in train mode{_cause(call)}; {_advice(call, program)}",
+        f"{subject} runs {kinds(call.affected)} in train mode{_cause(call, program)}; {_advice(call, program)}",
         because=call.because,
         confidence=_confidence(call),
         fix=call.with_inference_mode() if _is_settled_by_the_call(call, program) else None,
@@ -87,13 +88,13 @@ def _is_unknown(call: ModelCall) -> bool:
     return opaque and call.certain and call.through == "__call__" and call.training is Passing.TRUE
 
 
-def _cause(call: ModelCall) -> str:
+def _cause(call: ModelCall, program: Program) -> str:
     if call.runner is not None:
         return f" ({call.runner} does)"
     if call.training is Passing.FALSE:
         return ", whatever it is passed: the mode is a constant in the model"
-    if call.training is Passing.TRUE:
-        return " (training=True)"
+    if call.told is Passing.TRUE:
+        return f" ({program.mode_argument(call.model) or 'training'}=True)"
     return f" because {call.mode_reason}" if call.mode_reason else ""
 
 
@@ -109,12 +110,12 @@ def _advice(call: ModelCall, program: Program) -> str:
         return "leave the mode of its layers to the caller"
     if Purpose.TRAINING in program.purposes(call):
         return "hand the mode on to it, for it also trains"
-    return "pass training=False"
+    return f"pass {program.mode_argument(call.model) or 'training'}=False"
 
 
 def _is_settled_by_the_call(call: ModelCall, program: Program) -> bool:
     """Whether passing the mode where the model is called decides about it, and it is plain that it should."""
-    if call.training is Passing.TRUE and not call.evaluated:
+    if call.told is Passing.TRUE and not call.evaluated:
         return False  # it may be meant
     if not program.has_one_purpose(call):
         return False  # it is part of a training step, too
@@ -123,5 +124,5 @@ def _is_settled_by_the_call(call: ModelCall, program: Program) -> bool:
 
 def _confidence(call: ModelCall) -> Confidence:
     # somebody who writes training=True may mean it, unless the result is plainly an evaluation
-    meant = call.training is Passing.TRUE and not call.evaluated
+    meant = call.told is Passing.TRUE and not call.evaluated
     return Confidence.HIGH if call.certain and not meant else Confidence.MEDIUM
