@@ -17,7 +17,7 @@ from modelint.documents.trees import FUNCTIONS, children_of, descendants_of, sam
 from modelint.frameworks.batching import is_size_name
 from modelint.program.frames import Frame
 from modelint.program.interpreter import Interpreter
-from modelint.program.values import UNKNOWN, Const, Value
+from modelint.program.values import UNKNOWN, Const, Unknown, Value
 
 Evaluate = Callable[[ast.expr], Value]
 CountsBatches = Callable[[Value], bool]
@@ -76,10 +76,12 @@ def rounding_of(
     division = rounded_division(written)
     if division is None:
         return None
-    if _is_of_training(division.left):
+    if _is_of_training(division.left) or _is_multiple(division.left):
         return None
     counted = _counted(division.left, evaluate, counts_batches)
     divisor = number_of(evaluate(division.right))
+    if divisor == 1:
+        return None
     by_size = is_size(division.right, divisor, size)
     if counted is Counted.BATCHES:
         measured = _measured(division.left)
@@ -111,6 +113,17 @@ def _is_of_training(number: ast.expr) -> bool:
     return any("train" in word.lower() for word in words_in(number))
 
 
+def _is_multiple(number: ast.expr) -> bool:
+    """Whether a number is some number several times over: then what is cut off has been seen before."""
+    match number:
+        case (
+            ast.BinOp(op=ast.Mult(), left=ast.Constant(value=times))
+            | ast.BinOp(op=ast.Mult(), right=ast.Constant(value=times))
+        ):
+            return isinstance(times, (int, float)) and times >= 2
+    return False
+
+
 def is_size(divisor: ast.expr, value: int | None, size: int | None) -> bool:
     """Whether what is divided by is a batch size: by its name, or because it is that of the data."""
     return any(map(is_size_name, names_of(divisor))) or (value == size and size is not None and size > 1)
@@ -128,7 +141,10 @@ def _counted(number: ast.expr, evaluate: Evaluate, counts_batches: CountsBatches
     """What a number counts, as far as what it is made of says."""
     measured = _measured(number)
     if measured is not None:
-        return Counted.BATCHES if counts_batches(evaluate(measured)) else Counted.SAMPLES
+        value = evaluate(measured)
+        if counts_batches(value):
+            return Counted.BATCHES
+        return Counted.UNKNOWN if isinstance(value, Unknown) else Counted.SAMPLES
     match number:
         case ast.BinOp(op=ast.FloorDiv() | ast.Div()):
             divided_by_size = any(map(is_size_name, names_of(number.right)))

@@ -15,7 +15,8 @@ those of a full one. `len(generator)` is a number of batches already.
 ## When it is not a bug
 
 Training pipelines may drop, and with BatchNorm they should. Of batches of one sample, of a length that the batch size
-divides, and of data that is repeated endlessly before it is batched, nothing is left over. Whoever takes some batches,
+divides, of data that is repeated endlessly before it is batched, and where all of it is gone through several times,
+nothing is left over. Whoever takes some batches,
 or divides the number of steps by what is no batch size, wants a part; so may who runs the model on the rest behind the
 loop. A TPU that needs full batches: pad the last one and mask the padding out of the metric. The finding is of medium
 confidence where the number of steps is a constant, under a strategy for TPUs, and where the same batches are trained
