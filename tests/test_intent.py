@@ -113,3 +113,20 @@ def test_the_small_batches_of_a_test_are_meant_wherever_they_arrive(project: Pro
     project.write("run.py", USES_LIBRARY)
     (line,) = project.concise("--select", "batchnorm-tiny-batch", ".")
     assert line.startswith("library.py:16:")
+
+
+def test_seeds_that_only_a_unit_test_repeats_are_not_the_librarys(project: Project) -> None:
+    project.write(
+        "masks.py",
+        "import tensorflow as tf\n\ndef mask(length, seeds):\n"
+        "    kept = tf.random.stateless_uniform([], maxval=length, dtype=tf.int32, seed=seeds[0])\n"
+        "    return tf.range(length) < kept\n",
+    )
+    program = (
+        "import tensorflow as tf\nimport masks\n\nclass Masks(tf.test.TestCase):\n    def test_mask(self):\n"
+        "        for _ in range(100):\n            self.assertTrue(masks.mask(10, seeds=[(0, 1)])[0])\n"
+    )
+    project.write("masks_test.py", program)
+    assert project.concise("--select", "reused-seed", "masks_test.py") == []
+    project.write("train.py", program.replace("tf.test.TestCase", "object").replace("test_mask", "run"))
+    assert project.concise("--select", "reused-seed", "train.py") != []

@@ -26,7 +26,7 @@ def is_constant(what: str, seed: Setting) -> bool:
 
 def drawn_again(event: DrawEvent) -> str:
     """Where a draw outside of forward passes is made again and again; empty if it is not, or if that may be meant."""
-    if event.forward is not None or event.what.endswith(("shuffle", "split")):
+    if event.forward is not None or event.in_unit_test or event.what.endswith(("shuffle", "split")):
         return ""
     names = event.functions()
     if any(_FIXED_ON_PURPOSE.search(n) or EVALUATION_NAME.search(n) or GENERATION_NAME.search(n) for n in names):
