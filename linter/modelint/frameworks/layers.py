@@ -287,7 +287,8 @@ def connect(
     context.add(interpreter, part)
     note_input(interpreter, callee.kind if isinstance(callee, LayerObject) else "", tensors)
     spreads = isinstance(callee, LayerObject) and callee.config.get("activation") in SPREADING
-    return merged(tensors, batch_first=True, origin=SPREAD if spreads else "") or Tensor(batch_first=True)
+    # of what is no array (an attribute of a graph that is passed) it is not known what its first axis counts
+    return merged(tensors, batch_first=True, origin=SPREAD if spreads else "") or Tensor()
 
 
 def input_tensor(interpreter: Interpreter, arguments: Arguments) -> Value:
