@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from conftest import Project
 
 RUNS = """
@@ -162,3 +164,20 @@ def test_a_package_of_the_program_may_have_the_name_of_a_library(project: Projec
     assert project.concise("--select", "train-mode-at-inference", "main.py")
     project.write("keras/layers/__init__.py")  # the library itself
     assert not project.concise("--select", "train-mode-at-inference", "main.py")
+
+
+@pytest.mark.parametrize("folder", ["networks", "./networks", "repository/networks"])
+@pytest.mark.parametrize("added", ["append({!r})", "insert(0, {!r})"])
+def test_a_folder_that_a_program_puts_on_the_path_is_looked_up_in(project: Project, folder: str, added: str) -> None:
+    project.write("networks/bottleneck.py", BOTTLENECK)
+    program = "import sys\n\nsys.path." + added.format(folder) + "\n" + MAIN.replace("model.unet", "unet")
+    project.write("networks/unet.py", UNET.replace("model.layers", "bottleneck"))
+    project.write("runtime/run.py", RUNS)
+    project.write("main.py", program)
+    assert any("train-mode-at-inference" in line for line in project.concise("--select", "mode", "main.py"))
+
+
+def test_a_module_of_python_is_not_looked_up_in_folders_on_the_path(project: Project) -> None:
+    project.write("networks/random.py", "import keras\nseed = keras.layers.Dropout\n")
+    project.write("main.py", "import sys\nsys.path.append('networks')\nimport random\nimport keras\nrandom.seed(1)\n")
+    assert project.concise("main.py") == []

@@ -1,11 +1,13 @@
 """Imports: which names are the program's own, and the modules they stand for.
 
 First-party modules are found beside the importing file, in the package that holds it, at the project's root and in its
-``src``. Each is executed once per run; its state is shared by all root files.
+``src``, and in the folders that the file itself puts on the path. Each is executed once per run; its state is shared by
+all root files.
 """
 
 from __future__ import annotations
 
+import ast
 import posixpath
 import sys
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ from modelint.documents import Script
 from modelint.program.frames import Frame, ModuleState
 from modelint.program.python import builtin_names, standard_module
 from modelint.program.sources import Sources
+from modelint.program.statements import dotted_name
 from modelint.program.values import Const, External, Module, Value
 
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ class Importer:
         assert frame.module is not None
         if self.library.knows(top) and not self._is_own(top, frame.module.path):
             return self.library.name(dotted)
-        path = self._find(dotted, frame.module.path)
+        path = self._find(dotted, frame.module.path) or self._find_on_path(dotted, frame.module)
         if path is None:
             return standard_module(dotted) or self._above(interpreter, dotted, frame) or self.library.name(dotted)
         state = self._load(interpreter, path, dotted)
@@ -126,6 +129,22 @@ class Importer:
         found = (self._module_file(stem) for stem in stems)
         return next((path for path in found if path is not None and not path.endswith("/")), None)
 
+    def _find_on_path(self, dotted: str, module: ModuleState) -> str | None:
+        """A module in a folder that a file adds to ``sys.path``, as it is written; below any of the usual folders.
+
+        A notebook that clones its own repository names that first.
+        """
+        key = (f"on path {dotted}", module.path)
+        if dotted.partition(".")[0] in sys.stdlib_module_names:
+            return None
+        if key not in self._found:
+            added = folders_on_path(module.script.module)
+            folders = [*added, *(rest for _, _, rest in (folder.partition("/") for folder in added) if rest)]
+            roots = self.sources.roots(module.path) if folders else ()
+            stems = (posixpath.join(root, folder, *dotted.split(".")) for folder in folders for root in roots)
+            self._found[key] = next((path for path in map(self._module_file, stems) if path is not None), None)
+        return self._found[key]
+
     def _module_file(self, stem: str) -> str | None:
         stem = posixpath.normpath(stem) if stem else "."
         if stem not in (".", "") and self.sources.is_file(f"{stem}.py"):
@@ -186,3 +205,16 @@ class Importer:
             interpreter.stop = stop
             state.finished = True
         return state
+
+
+def folders_on_path(module: ast.Module) -> list[str]:
+    """The relative folders that the top level of a module adds to ``sys.path``, where they are written out."""
+    calls = [statement.value for statement in module.body if isinstance(statement, ast.Expr)]
+    folders = []
+    for call in calls:
+        match call:
+            case ast.Call(func=function, args=[*_, ast.Constant(value=str(path))]):
+                is_added = dotted_name(function) in ("sys.path.append", "sys.path.insert")
+                if is_added and not path.startswith("/"):
+                    folders.append(posixpath.normpath(path))
+    return folders

@@ -21,6 +21,7 @@ _IMPORT = re.compile(
     re.MULTILINE,
 )
 _NAME = re.compile(rb"[\w.]+")
+_ON_PATH = re.compile(rb"sys\.path\.(?:append|insert)\([^'\"\r\n]*['\"]([^'\"/\r\n][^'\"\r\n]*)['\"]")
 MOST_IMPORTS = 2_000
 """Imports of one file that are looked at; generated code may have any number."""
 
@@ -68,7 +69,9 @@ class Relevance:
 
     def _files(self, path: str, names: frozenset[str]) -> Iterator[str]:
         directory = posixpath.dirname(path)
-        roots = dict.fromkeys((*self.sources.roots(path), *self.sources.packages(path)))
+        usual = self.sources.roots(path)
+        added = (posixpath.join(root, folder) for folder in self._on_path(path) for root in usual)
+        roots = dict.fromkeys((*usual, *self.sources.packages(path), *added))
         for name in sorted(names):
             dotted = name.lstrip(".")
             level = len(name) - len(dotted)
@@ -76,6 +79,12 @@ class Relevance:
             for root in (above,) if level else roots:
                 parts = dotted.split(".") if dotted else []
                 yield from self._along(root, parts)
+
+    def _on_path(self, path: str) -> Iterator[str]:
+        """The folders that a file puts on the path, with and without the first of their names."""
+        for match in _ON_PATH.finditer(self.sources.code(path)):
+            folder = posixpath.normpath(match[1].decode("utf-8", "replace"))
+            yield from filter(None, (folder, folder.partition("/")[2]))
 
     def _along(self, root: str, parts: list[str]) -> Iterator[str]:
         """The files that importing a dotted name executes: the packages on the way, and the module."""
