@@ -356,3 +356,66 @@ def test_the_forward_pass_of_a_parent_is_handed_no_mode(library: str) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     measured = json.loads(ran.stdout.splitlines()[-1])
     assert measured == {"silent": [False, False], "telling": [True, True]}
+
+
+CONSTANTS = """
+import importlib, json, sys
+import numpy as np
+import tensorflow as tf
+
+keras = importlib.import_module(sys.argv[1])
+rows = np.random.default_rng(0).normal(3.0, 2.0, size=(8, 4)).astype("float32")
+
+def mixes(run):
+    return bool(np.abs(np.array(run(rows))[:2] - np.array(run(rows[:2]))).max() > 1e-3)
+
+inputs = keras.Input((4,))
+inner = keras.Model(inputs, keras.layers.BatchNormalization()(inputs))
+outer_inputs = keras.Input((4,))
+outer = keras.Model(outer_inputs, inner(outer_inputs, training=True))
+
+class Masked(keras.layers.BatchNormalization):
+    def call(self, x, training=False):
+        if not training:
+            training = tf.constant(False)
+        return super().call(x, tf.logical_and(training, self.trainable))
+
+masked = Masked()
+
+class Demanding(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.norm = keras.layers.BatchNormalization()
+
+    def call(self, x, training):
+        return self.norm(x, training=training)
+
+def runs(*arguments, **keywords):
+    try:
+        Demanding()(*arguments, **keywords)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+print(json.dumps({
+    "predict": mixes(lambda x: outer.predict(x, verbose=0)),
+    "call": mixes(outer),
+    "masked": [mixes(lambda x: masked(x, training=mode)) for mode in (True, False)] if "tf" in sys.argv[1] else None,
+    "without": runs(rows),
+    "by position": runs(rows, True),
+    "by name": runs(rows, training=True),
+}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("library", "expected"),
+    [
+        ("keras", {"predict": False, "masked": None, "without": False, "by position": False}),
+        ("tf_keras", {"predict": True, "masked": [True, False], "without": True, "by position": True}),
+    ],
+)
+def test_what_becomes_of_constants_and_of_modes_that_must_be_passed(library: str, expected: dict[str, object]) -> None:
+    command = [sys.executable, "-c", CONSTANTS, library]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    assert json.loads(ran.stdout.splitlines()[-1]) == {"call": True, "by name": True, **expected}

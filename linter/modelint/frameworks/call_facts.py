@@ -174,8 +174,13 @@ class CallFacts:
         affected: dict[int, Layer] = {}
         leaves = [leaf for leaf in tree.leaves() if leaf.layer is not None and leaf.layer.traits.mode_sensitive]
         asked = [leaf for leaf in leaves if not is_literal_mode(leaf, model)]
-        for version in self.trees.versions:
-            found = self.trees.modes(tree, entry, event.passing, version, event.learning_phase)
+        resolved = {
+            version: self.trees.modes(tree, entry, event.passing, version, event.learning_phase)
+            for version in self.trees.versions
+        }
+        for version, found in resolved.items():
+            if not found and any(resolved.values()):
+                continue  # the call raises there, so that is not what the program runs under
             by_leaf = [(leaf, mode_of(found.get(leaf.key))) for leaf in asked if leaf.key in found or found]
             modes[version] = summary([mode for _, mode in by_leaf])
             for leaf, mode in by_leaf:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from modelint.facts import Passing
 from modelint.frameworks.events import CompareEvent, DrawEvent, ReductionEvent, StaticBatchEvent, record
 from modelint.frameworks.graph import ForwardContext, Part, forward_pass
-from modelint.frameworks.guards import has_opaque_guard, is_named_mode, reached
+from modelint.frameworks.guards import has_opaque_guard, is_mode, is_named_mode, reached
 from modelint.frameworks.keras_modes import ALWAYS
 from modelint.frameworks.layers import setting
 from modelint.frameworks.means import note_mean_of_list
@@ -198,6 +198,9 @@ CREATORS = frozenset(
     )
 )
 
+KEEPING_MODE = frozenset(("logical_and", "cast", "convert_to_tensor", "constant", "identity"))
+"""Functions that give a mode back that they are given, or that and something else must hold."""
+
 SHAPING: dict[str, tuple[int | str, ...]] = {
     "broadcast_to": (1, "shape"),
     "fill": (0, "dims", "shape"),
@@ -301,6 +304,9 @@ def operate(interpreter: Interpreter, name: str, arguments: Arguments) -> Value 
         record(interpreter, DrawEvent(arguments.site, arguments.frame, what=name, kind="operation"))
     if not name.startswith(ARRAY_PACKAGES) and not name.startswith("builtins."):
         return None
+    mode = next((value for value in arguments.positional if is_mode(value)), None) if last in KEEPING_MODE else None
+    if mode is not None:
+        return mode
     tensors = list(_operands(interpreter, last, arguments))
     _note_uses(interpreter, name, last, tensors)
     note_function(interpreter, last, tensors, arguments.positional)
