@@ -20,6 +20,10 @@ _SAYS_SO = re.compile(
     r"(at|during|in|both) (test|inference|train)|uncertaint|pix2pix|prenet",
     re.IGNORECASE,
 )
+_DOCUMENTED = re.compile(
+    r"intention|deliberate|on purpose|purposely|monte[ -]?carlo|\bmc[ -]?dropout|teacher[ -]forcing", re.IGNORECASE
+)
+"""The same in what documents a whole function, where "dropout during training" says nothing."""
 _SAMPLING_NAME = re.compile(
     r"(^|_)(mc|monte|carlo|bayes\w*|uncertain\w*|stochastic|dropout|augment\w*|tta)(_|$)", re.IGNORECASE
 )
@@ -29,12 +33,16 @@ CLOSE = 4
 
 
 def says_so(site: Site) -> str | None:
-    """Why the code at a site is taken for meant: a comment at it or just above it says so."""
+    """Why the code at a site is taken for meant: a comment at it or just above it, or its function's text, says so."""
     said = _lines_that_say_so(site.script)
     span = site.resolve().span if said else None
-    if span is None or said.isdisjoint(range(span.line - LINES_ABOVE, span.end_line + 1)):
+    if span is not None and not said.isdisjoint(range(span.line - LINES_ABOVE, span.end_line + 1)):
+        return "a comment says so"
+    if not _DOCUMENTED.search(site.script.text):
         return None
-    return "a comment says so"
+    function = next((node for node in reversed(path_to(site.script, site.node)) if isinstance(node, FUNCTIONS)), None)
+    documented = ast.get_docstring(function) if function is not None else None
+    return "its documentation says so" if documented and _DOCUMENTED.search(documented) else None
 
 
 @lru_cache(maxsize=64)

@@ -24,10 +24,11 @@ Pass `training=False` where the result is a prediction: `model(x, training=False
 
 Monte-Carlo dropout runs a model many times in train mode and averages; a loop of that form is recognised. Some models
 are meant to be random or to use the statistics of the test batch (pix2pix, test-time adaptation): say so in a comment
-at the call, or with `# modelint: ignore[train-mode-at-inference] reason`. Sampling a GAN's generator inside its
-training step, a warm-up call whose result is dropped, and metrics over the outputs of the training step are not
-reported. A model without weights and without Dropout only prepares data, and is meant to augment them; an evaluation
-that takes the statistics of the batch on purpose may say so by the name of its parameter (`use_batch_statistics`).
+at the call, in what documents its function (Monte Carlo, teacher forcing, on purpose), or with `# modelint:
+ignore[train-mode-at-inference] reason`. Sampling a GAN's generator inside its training step, a warm-up call whose
+result is dropped, and metrics over the outputs of the training step are not reported. A model without weights and
+without Dropout only prepares data, and is meant to augment them; an evaluation that takes the statistics of the batch
+on purpose may say so by the name of its parameter (`use_batch_statistics`).
 
 ## Fix safety
 
