@@ -143,6 +143,7 @@ class ForwardPass:
 class HardWiredMode:
     """A layer connected with a constant mode inside a model (``Dropout(.5)(x, training=True)``).
 
+    ``within`` is the kind of the model that is called with the constant, where ``layer`` is a part of that.
     ``modes_in_predict`` and ``modes_when_called`` give, per version in play, the mode that the layer ends up
     in under ``predict`` and under a bare ``model(x)``.
     """
@@ -154,6 +155,7 @@ class HardWiredMode:
     modes_in_predict: Mapping[KerasVersion, Mode]
     modes_when_called: Mapping[KerasVersion, Mode]
     deliberate: str | None = None
+    within: str = ""
     because: Because = ()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelint.documents import Site
 from modelint.documents.trees import FUNCTIONS, NodePart, body_of, default_of, descendants_of
@@ -37,6 +37,8 @@ class ForwardFacts:
         self.events = events
         self.modules = list(modules)  # the root first
         self.fits = [event for event in events if isinstance(event, FitEvent)]
+        evaluated = (event.model for event in events if isinstance(event, EvaluateEvent))
+        self._evaluated = {_identity(value) for model in evaluated for value in alternatives(model)}
 
     def forward_passes(self) -> Iterator[ForwardPass]:
         """One fact per class of the program that has a ``call`` of its own."""
@@ -133,6 +135,8 @@ class ForwardFacts:
     def hard_wired(self) -> Iterator[HardWiredMode]:
         """The mode-sensitive layers called with a constant ``training``, in the models and forward passes seen.
 
+        So are layers of a model that another one calls with a constant, where that other one is evaluated.
+
         A model inside another runs as that one calls it, which may override the constant; so a layer is judged by the
         outermost models that hold it, and by those that the program runs by themselves.
         """
@@ -141,13 +145,27 @@ class ForwardFacts:
         wired: dict[int, list[tuple[Tree, Tree, Part]]] = {}
         for tree in trees:
             for leaf in tree.leaves():
-                part, layer = leaf.part, leaf.layer
-                if part is None or part.arguments is None or layer is None:
+                called = self._wired_at(tree, leaf) if leaf.layer is not None else None
+                if called is None or called.part is None or is_gated(tree, called):
                     continue
-                if layer.traits.mode_sensitive and is_literal_mode(leaf) and not is_gated(tree, leaf):
-                    wired.setdefault(part.identity, []).append((tree, leaf, part))
-        for places in wired.values():
-            yield self._hard_wired([place for place in places if id(place[0]) in run] or places)
+                places = wired.setdefault(called.part.identity, [])
+                if called is leaf or all(place[0] is not tree for place in places):
+                    places.append((tree, leaf, called.part))
+        found = [self._hard_wired([one for one in places if id(one[0]) in run] or places) for places in wired.values()]
+        meant = {one.layer.identity: one.deliberate for one in found if one.deliberate}
+        for one in found:  # what is said of a layer once holds for all calls of it
+            yield replace(one, deliberate=meant.get(one.layer.identity))
+
+    def _wired_at(self, tree: Tree, leaf: Tree) -> Tree | None:
+        """The node that is called with a constant mode: a mode-sensitive leaf, or a model that holds it."""
+        if leaf.layer is None or not leaf.layer.traits.mode_sensitive:
+            return None
+        if leaf.part is not None and is_literal_mode(leaf):
+            return leaf
+        if _identity(tree.value) not in self._evaluated:
+            return None
+        around = (node for node in reversed(chain_to(tree, leaf)[1:-1]) if is_literal_mode(node))
+        return next((node for node in around if node.part is not None and node.part.passing is Passing.TRUE), None)
 
     def _run_by_themselves(self, trees: list[Tree]) -> Iterator[Tree]:
         """The trees of what no other holds, or what the program calls or evaluates."""
@@ -181,7 +199,8 @@ class ForwardFacts:
         tree, leaf, part = places[0]
         assert leaf.layer is not None
         chain = chain_to(tree, leaf)
-        owner = kind_of(chain[-2].value) if len(chain) > 1 else kind_of(tree.value)
+        held = next(node for node in chain if node.part is part)
+        owner = kind_of(chain[chain.index(held) - 1].value) if len(chain) > 1 else kind_of(tree.value)
         return HardWiredMode(
             place=part.site,
             layer=leaf.layer,
@@ -190,6 +209,7 @@ class ForwardFacts:
             modes_in_predict=self._modes(places, Entry.PREDICT),
             modes_when_called=self._modes(places, Entry.CALL),
             deliberate=says_so(part.site) or _named_deliberate(owner),
+            within=kind_of(held.value) if held is not leaf else "",
             because=((leaf.layer.place, f"{leaf.layer} is made here"),),
         )
 

@@ -7,6 +7,10 @@ has no variance at all, and on in `model(x)` and in an exported model. Inside th
 the constant holds in every version, and in Keras 3 it also sets the mode of the layers called after it. A
 BatchNormalization so connected normalises every prediction with its own batch, and keeps changing its statistics.
 
+The same becomes of a model that another one calls so, `backbone(x, training=True)`, and of all its layers. That is
+reported where the outer model is seen to be evaluated or to predict; one that is only trained, such as a generator with
+its critic, may hold it.
+
 ## How to fix it
 
 Leave the mode to the caller: drop the argument, or hand on `call`'s own `training`. For Monte-Carlo dropout, pass
@@ -14,10 +18,10 @@ Leave the mode to the caller: drop the argument, or hand on `call`'s own `traini
 
 ## When it is not a bug
 
-Monte-Carlo dropout and generators in the manner of pix2pix are meant to be random: say so in a comment at the layer, or
-with `# modelint: ignore[hard-wired-training] reason`. A constant `training=False` on a frozen base is not reported, nor
-is a layer of a model that the model around it always calls in inference mode, which overrides the constant, or one that
-is called under `if training:` only.
+Monte-Carlo dropout and generators in the manner of pix2pix are meant to be random: say so in a comment at one call of
+the layer, or with `# modelint: ignore[hard-wired-training] reason`. A constant `training=False` on a frozen base is not
+reported, nor is a layer of a model that the model around it always calls in inference mode, which overrides the
+constant, or one that is called under `if training:` only.
 
 ## References
 
@@ -41,10 +45,18 @@ def check(connection: HardWiredMode, program: Program) -> Iterator[Finding]:
         return
     yield rule.at(
         connection.place,
-        f"this {connection.layer.kind} is hard-wired to train mode: {_consequence(connection)}; "
+        f"{_subject(connection)} hard-wired to train mode: {_consequence(connection)}; "
         "drop training=True, or pass it where the model is called",
         because=connection.because,
     )
+
+
+def _subject(connection: HardWiredMode) -> str:
+    """What is called with the constant."""
+    if not connection.within:
+        return f"this {connection.layer.kind} is"
+    model = "model" if connection.within == "Functional" else connection.within
+    return f"the {connection.layer.kind} of this {model} is"
 
 
 def _consequence(connection: HardWiredMode) -> str:
