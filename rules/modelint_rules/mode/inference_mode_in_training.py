@@ -77,6 +77,8 @@ def check(call: ModelCall, program: Program) -> Iterator[Finding]:
     advice = _advice(call, argument)
     if Purpose.INFERENCE in program.purposes(call):
         advice = "hand the mode on to it, for it also predicts"
+    elif not program.has_one_purpose(call):
+        advice = "hand the mode on to it, for it does not run in training only"
     yield rule.at(
         call.place,
         f"this training step runs {kinds(call.affected)} in inference mode{where}{_said(call, program)}; {advice}",

@@ -17,7 +17,8 @@ Name the parameter and hand it on: `def call(self, x, training=None)`, with `sel
 
 A layer (not a model) without the parameter inherits the mode from the enclosing call in every version; so does every
 layer called without the argument. They are not reported. A model that is always called with its own flag, by a loop
-written for it, may name it as it likes; `fit` must then not be used.
+written for it, may name it as it likes; `fit` must then not be used. Where that is seen, and no `fit`, it is shown with
+`--pedantic` only.
 
 ## Fix safety
 
