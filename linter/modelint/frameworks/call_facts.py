@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from modelint.documents import Site
 from modelint.documents.trees import NodePart, parameter_names, same_code
 from modelint.facts import Because, Comparison, KerasVersion, Layer, Mode, Model, ModelCall, Passing, Purpose
-from modelint.frameworks.batching import Batching
+from modelint.frameworks.data.batching import Batching
 from modelint.frameworks.events import CallEvent, CompareEvent, Event, GradientEvent, ModeEvent
 from modelint.frameworks.given import GivenNetwork
 from modelint.frameworks.graph import passing_of

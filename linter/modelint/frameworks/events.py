@@ -26,10 +26,10 @@ _TESTING = re.compile(
 )
 
 if TYPE_CHECKING:
-    from modelint.frameworks.batching import Batching
+    from modelint.frameworks.data.batching import Batching
+    from modelint.frameworks.data.rounding import Rounding
     from modelint.frameworks.graph import ForwardContext, GraphNode
     from modelint.frameworks.layers import LayerObject
-    from modelint.frameworks.rounding import Rounding
     from modelint.frameworks.tapes import Tape
 
 

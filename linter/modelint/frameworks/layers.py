@@ -10,10 +10,10 @@ from modelint.facts import UNKNOWN as UNKNOWN_SETTING
 from modelint.facts import DeclaredLayer, KerasVersion, Passing, Setting, Traits
 from modelint.frameworks import declared as declarations
 from modelint.frameworks import keras_layers as table
+from modelint.frameworks.chance.sampling import SPREAD, SPREADING, note_input
 from modelint.frameworks.events import CallEvent, LayerEvent, ResetEvent, StaticBatchEvent, TrainableEvent, record
 from modelint.frameworks.graph import GraphNode, Part, forward_pass, is_differentiated, passing_of
 from modelint.frameworks.guards import reached
-from modelint.frameworks.sampling import SPREAD, SPREADING, note_input
 from modelint.frameworks.tensors import Tensor, first_tensor, merged, tensors_in, use
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter

@@ -7,15 +7,17 @@ import functools
 from collections.abc import Callable, Hashable
 
 from modelint.facts import Declared, Passing
-from modelint.frameworks import dataset_sources, datasets, estimators, given, guards
+from modelint.frameworks import estimators, given, guards
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.applications import contents
+from modelint.frameworks.chance.sampling import ORDERING, note_mask, note_product
+from modelint.frameworks.data import dataset_sources, datasets
+from modelint.frameworks.data.fitting import run_of_unknown
+from modelint.frameworks.data.means import adds_to_itself, note_mean_of_means
 from modelint.frameworks.declared_names import declared_handlers
 from modelint.frameworks.events import ModeEvent, SeedEvent, record
-from modelint.frameworks.fitting import run_of_unknown
 from modelint.frameworks.graph import GraphNode, Part, forward_pass, is_differentiated
 from modelint.frameworks.layers import LayerObject, Variables, call_layer, input_tensor, make_layer, note_trainable
-from modelint.frameworks.means import adds_to_itself, note_mean_of_means
 from modelint.frameworks.models import (
     OpaqueModel,
     Sequential,
@@ -30,7 +32,6 @@ from modelint.frameworks.models import (
 from modelint.frameworks.names import canonical, layer_kind
 from modelint.frameworks.nests import gathered, map_structure
 from modelint.frameworks.operations import EXACT_ASSERTIONS, compare, note_comparison, note_mixing, operate
-from modelint.frameworks.sampling import ORDERING, note_mask, note_product
 from modelint.frameworks.shapes import array_shape, broadcast
 from modelint.frameworks.structure import base_name
 from modelint.frameworks.tapes import Optimizer, Strategy, Tape, gradient_function, graph_gradients, note_scope

@@ -11,11 +11,11 @@ from functools import lru_cache
 from modelint.documents import Site
 from modelint.facts import Fact, KerasVersion, Program, Purpose, Settings
 from modelint.frameworks.call_facts import CallFacts, comparisons
+from modelint.frameworks.chance.random_facts import RandomFacts
+from modelint.frameworks.data.means import means_of_means
 from modelint.frameworks.events import CallEvent, Event, FitEvent, GradientEvent, ModeEvent, TrainableEvent, is_test
 from modelint.frameworks.forward_facts import ForwardFacts
-from modelint.frameworks.means import means_of_means
 from modelint.frameworks.predictions import Predictions
-from modelint.frameworks.random_facts import RandomFacts
 from modelint.frameworks.running import Running
 from modelint.frameworks.signatures import seeder_of
 from modelint.frameworks.training_facts import TrainingFacts

@@ -9,8 +9,8 @@ from modelint.documents import Site
 from modelint.documents.trees import positional_parameters
 from modelint.facts import Passing
 from modelint.frameworks.applications import Contents
+from modelint.frameworks.data.fitting import RUNNING, Method
 from modelint.frameworks.events import CallEvent, ModelEvent, ResetEvent, SaveEvent, record
-from modelint.frameworks.fitting import RUNNING, Method
 from modelint.frameworks.graph import GraphNode, Part, passing_of
 from modelint.frameworks.guards import reached
 from modelint.frameworks.layer_lists import WEIGHTS, SomeLayer, SomeLayers

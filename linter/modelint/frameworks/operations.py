@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from modelint.facts import Passing
+from modelint.frameworks.chance.sampling import SAMPLE, SPREAD, note_function, origin_of
+from modelint.frameworks.data.means import note_mean_of_list
 from modelint.frameworks.events import CompareEvent, DrawEvent, ReductionEvent, StaticBatchEvent, record
 from modelint.frameworks.graph import ForwardContext, Part, forward_pass
 from modelint.frameworks.guards import has_opaque_guard, is_mode, is_named_mode, reached
 from modelint.frameworks.keras_modes import ALWAYS
 from modelint.frameworks.layers import setting
-from modelint.frameworks.means import note_mean_of_list
-from modelint.frameworks.sampling import SAMPLE, SPREAD, note_function, origin_of
 from modelint.frameworks.shapes import array_shape, broadcast, literal_shape
 from modelint.frameworks.structure import Operation
 from modelint.frameworks.tensors import Tensor, merged, note_single, tensors_in, use

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from modelint.frameworks.batching import Batching
+from modelint.frameworks.data.batching import Batching
 from modelint.frameworks.events import WriteEvent, record
 from modelint.frameworks.graph import GraphNode, forward_pass
 from modelint.frameworks.guards import has_opaque_guard, reached

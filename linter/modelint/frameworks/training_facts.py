@@ -21,9 +21,11 @@ from modelint.facts import (
     StaticBatch,
     TrainingRun,
 )
-from modelint.frameworks.batching import Batching, size_of
 from modelint.frameworks.call_facts import CallFacts
-from modelint.frameworks.data_facts import DataUse
+from modelint.frameworks.data.batching import Batching, size_of
+from modelint.frameworks.data.data_facts import DataUse
+from modelint.frameworks.data.extents import positions
+from modelint.frameworks.data.feeding import is_one_batch
 from modelint.frameworks.events import (
     CallEvent,
     Event,
@@ -35,8 +37,6 @@ from modelint.frameworks.events import (
     WriteEvent,
     is_test,
 )
-from modelint.frameworks.extents import positions
-from modelint.frameworks.feeding import is_one_batch
 from modelint.frameworks.graph import GraphNode
 from modelint.frameworks.intent import path_to, says_so
 from modelint.frameworks.keras_modes import Entry

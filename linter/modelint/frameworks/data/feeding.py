@@ -6,9 +6,9 @@ import ast
 from functools import reduce
 
 from modelint.documents.trees import FUNCTIONS, body_of, children_of, descendants_of
-from modelint.frameworks.batching import Batching, either, is_size_name, size_of
-from modelint.frameworks.datasets import Dataset
-from modelint.frameworks.rounding import is_known_in, is_size, names_of, number_of, rounded_division, written_as
+from modelint.frameworks.data.batching import Batching, either, is_size_name, size_of
+from modelint.frameworks.data.datasets import Dataset
+from modelint.frameworks.data.rounding import is_known_in, is_size, names_of, number_of, rounded_division, written_as
 from modelint.frameworks.tensors import Tensor, first_tensor
 from modelint.program.frames import Frame
 from modelint.program.interpreter import Interpreter

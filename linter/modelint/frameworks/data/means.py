@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from modelint.documents.trees import FOR_LOOPS, FUNCTIONS, ForNode, descendants_of, same_code, words_in
 from modelint.facts import MeanOfBatchMeans, Purpose
-from modelint.frameworks.batching import Batching
-from modelint.frameworks.datasets import BatchCount
+from modelint.frameworks.data.batching import Batching
+from modelint.frameworks.data.datasets import BatchCount
 from modelint.frameworks.events import CallEvent, Event, MeanEvent, record
 from modelint.frameworks.intent import loop_around, path_to
 from modelint.frameworks.tensors import Tensor, tensors_in

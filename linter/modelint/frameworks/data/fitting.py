@@ -9,11 +9,11 @@ from functools import partial
 
 from modelint.documents.trees import same_code
 from modelint.facts import Passing
-from modelint.frameworks.batching import Batching
-from modelint.frameworks.datasets import Dataset
+from modelint.frameworks.data.batching import Batching
+from modelint.frameworks.data.datasets import Dataset
+from modelint.frameworks.data.feeding import batching_of, counts_batches, is_one_batch, is_pipeline
+from modelint.frameworks.data.rounding import Rounding, rounding_of
 from modelint.frameworks.events import CallEvent, EvaluateEvent, FitEvent, record
-from modelint.frameworks.feeding import batching_of, counts_batches, is_one_batch, is_pipeline
-from modelint.frameworks.rounding import Rounding, rounding_of
 from modelint.frameworks.tapes import Strategy, strategy_scopes
 from modelint.frameworks.tensors import Tensor
 from modelint.program.frames import Arguments

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from modelint.documents import Script, Site
 from modelint.documents.trees import FUNCTIONS, children_of, descendants_of, same_code, words_in
-from modelint.frameworks.batching import is_size_name
+from modelint.frameworks.data.batching import is_size_name
 from modelint.program.frames import Frame
 from modelint.program.interpreter import Interpreter
 from modelint.program.values import UNKNOWN, Const, Unknown, Value

@@ -10,12 +10,12 @@ from functools import partial
 from modelint.documents import Site
 from modelint.documents.trees import FOR_LOOPS, ForNode, words_in
 from modelint.facts import DroppedSamples, Passing, Purpose
-from modelint.frameworks.batching import Batching
 from modelint.frameworks.call_facts import EVALUATION_NAME, TRAINING_NAME, CallFacts
+from modelint.frameworks.data.batching import Batching
+from modelint.frameworks.data.feeding import counts_batches
+from modelint.frameworks.data.rounding import rounding_of
 from modelint.frameworks.events import CallEvent, DrawEvent, EvaluateEvent, Event, FitEvent
-from modelint.frameworks.feeding import counts_batches
 from modelint.frameworks.intent import loop_around, path_to
-from modelint.frameworks.rounding import rounding_of
 from modelint.program.statements import called_name
 from modelint.program.values import Const
 

@@ -13,16 +13,16 @@ from modelint.facts import Governor, KerasVersion, LayerMade, RandomSource, Seed
 from modelint.frameworks import declared as declarations
 from modelint.frameworks import keras_layers as table
 from modelint.frameworks.call_facts import EVALUATION_NAME, TRAINING_NAME
-from modelint.frameworks.data_facts import DataUse
+from modelint.frameworks.chance.repetition import drawn_again, is_constant
+from modelint.frameworks.chance.sampling import BY_DESIGN, MASK, SAMPLE
+from modelint.frameworks.chance.seeds import Seeds
+from modelint.frameworks.data.data_facts import DataUse
 from modelint.frameworks.events import DrawEvent, Event, LayerEvent, is_test
 from modelint.frameworks.guards import gates_by_mode
 from modelint.frameworks.intent import path_to, says_so
 from modelint.frameworks.layers import LayerObject, setting, traits_of
 from modelint.frameworks.predictions import Predictions
-from modelint.frameworks.repetition import drawn_again, is_constant
 from modelint.frameworks.running import Running
-from modelint.frameworks.sampling import BY_DESIGN, MASK, SAMPLE
-from modelint.frameworks.seeds import Seeds
 from modelint.frameworks.signatures import signature_of
 from modelint.frameworks.trees import Trees
 

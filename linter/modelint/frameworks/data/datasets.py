@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from modelint.documents.trees import words_in
-from modelint.frameworks.batching import Batching, common, either, size_of
+from modelint.frameworks.data.batching import Batching, common, either, size_of
 from modelint.frameworks.events import DrawEvent, record
 from modelint.frameworks.tensors import Tensor, first_tensor
 from modelint.program.frames import Arguments

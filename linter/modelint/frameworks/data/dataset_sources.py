@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from modelint.frameworks.batching import Batching, common, size_of
-from modelint.frameworks.datasets import Dataset
+from modelint.frameworks.data.batching import Batching, common, size_of
+from modelint.frameworks.data.datasets import Dataset
 from modelint.frameworks.tensors import Tensor, tensors_in
 from modelint.program.frames import Arguments
 from modelint.program.interpreter import Interpreter

@@ -1,0 +1,1 @@
+"""Random draws: what governs them, what becomes of their numbers, and whether they are a defect."""
