@@ -80,7 +80,9 @@ class Script:
         """Where a node stands, without parentheses around it. What has no place of its own stands at the beginning."""
         if not isinstance(node, (ast.stmt, ast.expr, ast.arg, ast.keyword, ast.alias, ast.pattern, ast.excepthandler)):
             return Span(1, 1, 1, 1)
-        whole = self._between(node, node)
+        end_line = node.end_lineno or node.lineno
+        end_column = self._column(end_line, node.end_col_offset or 0)
+        whole = Span(node.lineno, self._column(node.lineno, node.col_offset), end_line, end_column)
         if part is NodePart.NAME and isinstance(node, ast.arg):
             return Span(whole.line, whole.column, whole.line, whole.column + len(node.arg))
         if part is NodePart.MEMBER and isinstance(node, ast.Attribute):
@@ -90,13 +92,8 @@ class Script:
             return self._head(name) if part is NodePart.HEAD else name
         return whole
 
-    def _between(self, first: ast.AST, last: ast.AST) -> Span:
-        """From the beginning of one node to the end of another; Python counts columns in bytes, from 0."""
-        line, end_line = getattr(first, "lineno", 1), getattr(last, "end_lineno", None) or 1
-        column = self._column(line, getattr(first, "col_offset", 0))
-        return Span(line, column, end_line, self._column(end_line, getattr(last, "end_col_offset", None) or 0))
-
     def _column(self, line: int, offset: int) -> int:
+        """A column as editors count it; Python counts bytes, from 0."""
         text = self.lines[line - 1] if line <= len(self.lines) else ""
         return 1 + (offset if text.isascii() else len(text.encode()[:offset].decode(errors="replace")))
 
