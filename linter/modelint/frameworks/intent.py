@@ -38,11 +38,20 @@ def says_so(site: Site) -> str | None:
     span = site.resolve().span if said else None
     if span is not None and not said.isdisjoint(range(span.line - LINES_ABOVE, span.end_line + 1)):
         return "a comment says so"
-    if not _DOCUMENTED.search(site.script.text):
+    meant = _functions_that_say_so(site.script)
+    if not meant:
         return None
     function = next((node for node in reversed(path_to(site.script, site.node)) if isinstance(node, FUNCTIONS)), None)
-    documented = ast.get_docstring(function) if function is not None else None
-    return "its documentation says so" if documented and _DOCUMENTED.search(documented) else None
+    return "its documentation says so" if function in meant else None
+
+
+@lru_cache(maxsize=64)
+def _functions_that_say_so(script: Script) -> frozenset[ast.AST]:
+    """The functions of which the documentation says that train mode is meant."""
+    if not _DOCUMENTED.search(script.text):
+        return frozenset()
+    functions = (node for node in descendants_of(script.module) if isinstance(node, FUNCTIONS))
+    return frozenset(one for one in functions if _DOCUMENTED.search(ast.get_docstring(one) or ""))
 
 
 @lru_cache(maxsize=64)
