@@ -37,7 +37,7 @@ def is_test(path: str) -> bool:
     """Whether a file holds tests: what it trains is trained for the test's sake."""
     *folders, name = path.split("/")
     return (
-        name.startswith("test_")
+        name.lstrip("_").startswith("test_")
         or name.endswith(("_test.py", "_tests.py"))
         or name == "conftest.py"
         or "tests" in folders

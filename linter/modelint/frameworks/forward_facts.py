@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from modelint.documents import Site
-from modelint.documents.trees import FUNCTIONS, NodePart, body_of, default_of, descendants_of
+from modelint.documents.trees import FUNCTIONS, NodePart, body_of, default_of, descendants_of, same_code
 from modelint.facts import ForwardPass, HardWiredMode, KerasVersion, LostMode, Mode, Model, Passing
 from modelint.frameworks.call_facts import bypass_of, is_literal_mode
 from modelint.frameworks.events import CallEvent, EvaluateEvent, Event, FitEvent, ModelEvent
 from modelint.frameworks.graph import Part
-from modelint.frameworks.intent import says_so
+from modelint.frameworks.intent import path_to, says_so
 from modelint.frameworks.keras_modes import CallNode, Entry, Style, Training, Unresolved, resolve
 from modelint.frameworks.signatures import signature_of
 from modelint.frameworks.structure import base_name, is_model_class, structure_of
@@ -151,10 +151,8 @@ class ForwardFacts:
                 places = wired.setdefault(called.part.identity, [])
                 if called is leaf or all(place[0] is not tree for place in places):
                     places.append((tree, leaf, called.part))
-        found = [self._hard_wired([one for one in places if id(one[0]) in run] or places) for places in wired.values()]
-        meant = {one.layer.identity: one.deliberate for one in found if one.deliberate}
-        for one in found:  # what is said of a layer once holds for all calls of it
-            yield replace(one, deliberate=meant.get(one.layer.identity))
+        for places in wired.values():
+            yield self._hard_wired([place for place in places if id(place[0]) in run] or places)
 
     def _wired_at(self, tree: Tree, leaf: Tree) -> Tree | None:
         """The node that is called with a constant mode: a mode-sensitive leaf, or a model that holds it."""
@@ -208,7 +206,7 @@ class ForwardFacts:
             owner="a functional model" if owner == "Functional" else f"{owner}.call",
             modes_in_predict=self._modes(places, Entry.PREDICT),
             modes_when_called=self._modes(places, Entry.CALL),
-            deliberate=says_so(part.site) or _named_deliberate(owner),
+            deliberate=_said_of(part.site) or _named_deliberate(owner),
             within=kind_of(held.value) if held is not leaf else "",
             because=((leaf.layer.place, f"{leaf.layer} is made here"),),
         )
@@ -232,6 +230,18 @@ class ForwardFacts:
 def _identity(value: Value) -> int:
     """Equal for all instances of one class of the program."""
     return id(value.cls) if isinstance(value, Instance) else id(value)
+
+
+def _said_of(site: Site) -> str | None:
+    """Why a constant mode is taken for meant: it is said at the call, or at another call of the layer in the class."""
+    told = says_so(site)
+    around = (node for node in reversed(path_to(site.script, site.node)) if isinstance(node, ast.ClassDef))
+    cls = None if told is not None else next(around, None)
+    if cls is None or not isinstance(site.node, ast.Call):
+        return told
+    calls = (node for node in descendants_of(cls) if isinstance(node, ast.Call))
+    twins = (call for call in calls if same_code(call.func, site.node.func))
+    return next((told for twin in twins if (told := says_so(site.script.site(twin))) is not None), None)
 
 
 def _named_deliberate(owner: str) -> str | None:
