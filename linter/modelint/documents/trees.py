@@ -14,8 +14,6 @@ ForNode = ast.For | ast.AsyncFor
 FOR_LOOPS = (ast.For, ast.AsyncFor)
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
 
-_WITHOUT_CODE = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
-
 
 class NodePart(enum.Enum):
     """What of a node a place is meant for, where not all of it."""
@@ -106,10 +104,5 @@ def words_in(*nodes: ast.AST) -> Iterator[str]:
 
 
 def same_code(one: ast.AST, other: ast.AST) -> bool:
-    """Whether two nodes are written alike, but for space, comments and parentheses."""
-    return one is other or (type(one) is type(other) and _written(one) == _written(other))
-
-
-def _written(node: ast.AST) -> str:
-    """The code of a node, whether it is read or assigned to."""
-    return ast.unparse(node)
+    """Whether two nodes are written alike, but for space, comments and parentheses, and for being read or assigned."""
+    return one is other or (type(one) is type(other) and ast.unparse(one) == ast.unparse(other))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from modelint.documents import Site
-from modelint.documents.trees import NodePart, parameter_names, same_code
+from modelint.documents.trees import NodePart, same_code
 from modelint.facts import Because, Comparison, KerasVersion, Layer, Mode, Model, ModelCall, Passing, Purpose
 from modelint.frameworks.data.batching import Batching
 from modelint.frameworks.events import CallEvent, CompareEvent, Event, GradientEvent, ModeEvent
@@ -17,7 +17,7 @@ from modelint.frameworks.handed_on import is_literal, mode_written
 from modelint.frameworks.intent import are_side_by_side, first_given, is_named_so, is_sampling, iterated_over, says_so
 from modelint.frameworks.keras_modes import ALWAYS, Entry
 from modelint.frameworks.layers import LayerObject
-from modelint.frameworks.models import OpaqueModel, training_position
+from modelint.frameworks.models import OpaqueModel, model_parameters, training_position
 from modelint.frameworks.structure import contains, mode_parameter
 from modelint.frameworks.tensors import Tensor
 from modelint.frameworks.trees import Tree, Trees, mode_of
@@ -224,8 +224,8 @@ class CallFacts:
         parameter, _ = mode_parameter(method)
         if parameter in (None, "training"):
             return Passing.ABSENT
-        by_position, _ = parameter_names(method.node.args)
-        given = {**dict(zip(by_position[1:], event.arguments, strict=False)), **event.keywords}
+        names = model_parameters(self.trees.interpreter, model)
+        given = {**dict(zip(names, event.arguments, strict=False)), **event.keywords}
         return passing_of(given.get(parameter or ""))
 
     def _asks_for_train_mode(self, event: CallEvent) -> bool:

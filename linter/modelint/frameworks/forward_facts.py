@@ -145,7 +145,7 @@ class ForwardFacts:
         wired: dict[int, list[tuple[Tree, Tree, Part]]] = {}
         for tree in trees:
             for leaf in tree.leaves():
-                called = self._wired_at(tree, leaf) if leaf.layer is not None else None
+                called = self._wired_at(tree, leaf)
                 if called is None or called.part is None or is_gated(tree, called):
                     continue
                 places = wired.setdefault(called.part.identity, [])

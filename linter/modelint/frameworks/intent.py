@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from modelint.documents import Script, Site
-from modelint.documents.trees import FOR_LOOPS, FUNCTIONS, LOOPS, ForNode, descendants_of, same_code, words_in
+from modelint.documents.trees import (
+    FOR_LOOPS,
+    FUNCTIONS,
+    LOOPS,
+    ForNode,
+    FunctionNode,
+    descendants_of,
+    same_code,
+    words_in,
+)
 from modelint.frameworks.events import CallEvent
 from modelint.frameworks.handed_on import mode_written
 from modelint.program.statements import called_name
@@ -41,8 +50,7 @@ def says_so(site: Site) -> str | None:
     meant = _functions_that_say_so(site.script)
     if not meant:
         return None
-    function = next((node for node in reversed(path_to(site.script, site.node)) if isinstance(node, FUNCTIONS)), None)
-    return "its documentation says so" if function in meant else None
+    return "its documentation says so" if function_around(site.script, site.node) in meant else None
 
 
 @lru_cache(maxsize=64)
@@ -160,6 +168,11 @@ def loop_around(script: Script, node: ast.AST) -> ForNode | ast.While | None:
         if isinstance(above, FUNCTIONS):
             return None
     return None
+
+
+def function_around(script: Script, node: ast.AST) -> FunctionNode | None:
+    """The innermost function around a node, lambdas left out."""
+    return next((above for above in reversed(path_to(script, node)) if isinstance(above, FUNCTIONS)), None)
 
 
 def path_to(script: Script, node: ast.AST) -> list[ast.AST]:

@@ -1,7 +1,7 @@
 """The files of a run: read once, within bounds, parsed when asked for.
 
 Implements what ``program.sources.Sources`` asks for, over the file system and over text that an editor hands in. Syntax
-trees take a hundred times the memory of their source and more, so they can be let go of between two root files.
+trees take many times the memory of their source, so they can be let go of between two root files.
 """
 
 from __future__ import annotations

@@ -6,12 +6,12 @@ import ast
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from modelint.documents.trees import FOR_LOOPS, FUNCTIONS, ForNode, descendants_of, same_code, words_in
+from modelint.documents.trees import FOR_LOOPS, ForNode, descendants_of, same_code, words_in
 from modelint.facts import MeanOfBatchMeans, Purpose
 from modelint.frameworks.data.batching import Batching
 from modelint.frameworks.data.datasets import BatchCount
 from modelint.frameworks.events import CallEvent, Event, MeanEvent, record
-from modelint.frameworks.intent import loop_around, path_to
+from modelint.frameworks.intent import function_around, loop_around, path_to
 from modelint.frameworks.tensors import Tensor, tensors_in
 from modelint.program.frames import Arguments, Frame
 from modelint.program.interpreter import Interpreter
@@ -60,8 +60,8 @@ def note_mean_of_list(interpreter: Interpreter, tensors: list[Tensor], arguments
     first = node.args[0] if isinstance(node, ast.Call) and node.args else None
     if not isinstance(first, ast.Name) or not isinstance(arguments.at(0), ListObject):
         return
-    function = next((one for one in reversed(path_to(script, node)) if isinstance(one, FUNCTIONS)), None)
-    appended = [one for one in descendants_of(function or script.module) if _appends_to(first.id, one)]
+    around = function_around(script, node) or script.module
+    appended = [one for one in descendants_of(around) if _appends_to(first.id, one)]
     if len(appended) == 1:
         calls = frozenset(call for tensor in tensors for call in tensor.calls)
         event = MeanEvent(arguments.site, arguments.frame, calls=calls, added=appended[0], divisor=node, counted=True)
